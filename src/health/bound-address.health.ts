@@ -1,0 +1,15 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService } from '@nestjs/terminus';
+import { PortBinding } from '../port-binding/port-binding.js';
+
+@Injectable()
+export class BoundAddressHealth {
+  constructor(
+    private readonly indicator: HealthIndicatorService,
+    private readonly portBinding: PortBinding,
+  ) {}
+
+  check() {
+    return this.indicator.check('http').up({ ...this.portBinding.address });
+  }
+}

@@ -1,0 +1,35 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+import { PortBinding } from '../port-binding/port-binding.js';
+import { BoundAddressHealth } from './bound-address.health.js';
+
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly boundAddress: BoundAddressHealth,
+    private readonly portBinding: PortBinding,
+  ) {}
+
+  /** For people: the bound address among the details, and the bound port where `jq .port` finds it. */
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  async overview(): Promise<HealthCheckResult & { port: number }> {
+    const result = await this.health.check([() => this.boundAddress.check()]);
+    return { ...result, port: this.portBinding.address.port };
+  }
+
+  /** Readiness, for load balancers: may this instance get new requests? */
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.boundAddress.check()]);
+  }
+
+  /** Liveness, for supervisors: it depends on nothing, as a restart mends nothing that lies outside the process. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+}

@@ -1,0 +1,36 @@
+import { hostname } from 'node:os';
+import { Controller, Get } from '@nestjs/common';
+import packageJson from '../../package.json' with { type: 'json' };
+import { PortBinding } from '../port-binding/port-binding.js';
+
+/** Which instance answered: enough to see a load balancer at work. */
+interface Instance {
+  name: string;
+  version: string;
+  /** Host name: the container's or the Pod's, where there is one. */
+  instance: string;
+  pid: number;
+  /** The bound port. */
+  port: number;
+  /** Seconds since the process started. */
+  uptime: number;
+}
+
+@Controller()
+export class InstanceController {
+  private readonly instance = hostname();
+
+  constructor(private readonly portBinding: PortBinding) {}
+
+  @Get()
+  describe(): Instance {
+    return {
+      name: packageJson.name,
+      version: packageJson.version,
+      instance: this.instance,
+      pid: process.pid,
+      port: this.portBinding.address.port,
+      uptime: Math.floor(process.uptime()),
+    };
+  }
+}

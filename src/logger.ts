@@ -1,0 +1,45 @@
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+
+/** Nest's own account of its start-up, a line for each module and each route: details, shown from `debug` on. */
+const START_UP = new Set<unknown>([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+/**
+ * Nest's logger with every level on standard output, the stream that platforms collect
+ * (https://12factor.net/logs): a JSON object a line, or readable text when a person is watching.
+ */
+export class StdoutLogger extends ConsoleLogger {
+  constructor() {
+    super({ json: !process.stdout.isTTY, flattenParams: true });
+  }
+
+  override log(message: unknown, ...rest: unknown[]): void {
+    if (START_UP.has(rest.at(-1))) {
+      super.debug(message, ...rest);
+    } else {
+      super.log(message, ...rest);
+    }
+  }
+
+  protected override printMessages(
+    messages: unknown[],
+    context?: string,
+    level?: LogLevel,
+    _stream?: 'stdout' | 'stderr',
+    stack?: unknown,
+    fields?: Record<string, unknown>,
+  ): void {
+    super.printMessages(messages, context, level, 'stdout', stack, fields);
+  }
+
+  protected override printStackTrace(stack: string): void {
+    if (stack && !this.options.json) {
+      process.stdout.write(`${stack}\n`);
+    }
+  }
+}

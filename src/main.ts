@@ -1,0 +1,44 @@
+import { ConfigService } from '@nestjs/config';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+import type { Environment } from './environment.js';
+import { StdoutLogger } from './logger.js';
+import { PortBinding } from './port-binding/port-binding.js';
+import { Refusal } from './refusal.js';
+
+const logger = new StdoutLogger();
+
+async function start(): Promise<void> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), {
+    logger,
+    // Nothing is logged before the environment is known to be good; a refusal is then the only line there is.
+    bufferLogs: true,
+    autoFlushLogs: false,
+    abortOnError: false,
+  });
+  const config = app.get<ConfigService<Environment, true>>(ConfigService);
+
+  logger.setLogLevels([config.get('LOG_LEVEL', { infer: true })]);
+  app.flushLogs();
+
+  app.disable('x-powered-by').disable('etag');
+  await app.init();
+
+  const bound = await app
+    .get(PortBinding)
+    .bind(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
+  logger.log(`Listening on port ${bound.port}`, { ...bound }, 'PortBinding');
+}
+
+function fail(error: unknown): never {
+  if (error instanceof Refusal) {
+    process.stderr.write(`${error.message}\n`);
+  } else {
+    logger.fatal(error);
+  }
+  process.exit(1);
+}
+
+process.on('uncaughtException', fail);
+void start();
