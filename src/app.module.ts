@@ -1,8 +1,17 @@
-import { Module } from '@nestjs/common';
+import { Module, type OnModuleDestroy } from '@nestjs/common';
+import { Drain } from './drain/drain.js';
+import { DrainModule } from './drain/drain.module.js';
 import { EnvironmentModule } from './environment.js';
 import { HealthModule } from './health/health.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { PortBindingModule } from './port-binding/port-binding.module.js';
 
-@Module({ imports: [EnvironmentModule, PortBindingModule, HealthModule, InstanceModule] })
-export class AppModule {}
+@Module({ imports: [EnvironmentModule, PortBindingModule, DrainModule, HealthModule, InstanceModule] })
+export class AppModule implements OnModuleDestroy {
+  constructor(private readonly drain: Drain) {}
+
+  /** Here, because Nest destroys the root module first: the others keep what requests need until all are answered. */
+  async onModuleDestroy(): Promise<void> {
+    await this.drain.complete();
+  }
+}

@@ -3,32 +3,53 @@ import { ConfigModule } from '@nestjs/config';
 import * as v from 'valibot';
 import { Refusal } from './refusal.js';
 
-/** Nest's log levels, the quietest first. */
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+/** Nest's log levels, the most severe first. */
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+
+const DAY_MS = 86_400_000;
 
 /**
- * Every variable the service reads, with its default and the sentence that the README gives for it.
+ * Every variable that the service reads: its default, its rule, and the sentence that the README has for it.
  *
  * This is the only file that reads the environment; everything else asks `ConfigService<Environment, true>`.
  */
-export const environmentSchema = v.object({
-  PORT: v.pipe(
-    v.optional(
-      variable(isPort, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits'),
-      '3000',
+export const environmentSchema = v.pipe(
+  v.object({
+    PORT: v.pipe(
+      v.optional(
+        variable(isPort, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits'),
+        '3000',
+      ),
+      v.transform(Number),
+      v.description('The requested port; `0` lets the operating system choose.'),
     ),
-    v.transform(Number),
-    v.description('The requested port; `0` lets the operating system choose.'),
+    HOST: v.pipe(
+      v.optional(variable(isHost, 'an IP address or a host name, or left out to bind every interface')),
+      v.description('The IP address or host name to bind; unset binds every interface, IPv6 and IPv4.'),
+    ),
+    // Two checks of a balancer that asks every two seconds, and a second for the answer. It is half of what Docker and
+    // Cloud Run give, and so leaves the other half to the requests in flight.
+    DRAIN_DELAY_MS: milliseconds('5000', 'How long to go on serving after SIGTERM, while the balancers notice.'),
+    // Docker and Cloud Run kill after ten seconds: one to spare.
+    SHUTDOWN_TIMEOUT_MS: milliseconds('9000', 'When, counted from the signal, to cut off what is not answered yet.'),
+    // Google's load balancers idle a connection for 600 s, longer than others (Heroku 90 s, AWS 60 s), and want 620 s
+    // behind them: https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries
+    KEEP_ALIVE_TIMEOUT_MS: milliseconds('620000', 'How long a connection may idle: longer than the balancer lets it.'),
+    LOG_LEVEL: v.pipe(
+      v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`), 'log'),
+      v.description('The least severe level to log: `fatal`, `error`, `warn`, `log`, `debug` or `verbose`.'),
+    ),
+  }),
+  v.forward(
+    v.partialCheck(
+      [['DRAIN_DELAY_MS'], ['SHUTDOWN_TIMEOUT_MS']],
+      (times) => times.DRAIN_DELAY_MS < times.SHUTDOWN_TIMEOUT_MS,
+      ({ input }) =>
+        `is "${input.DRAIN_DELAY_MS}": it must be less than SHUTDOWN_TIMEOUT_MS, ${input.SHUTDOWN_TIMEOUT_MS}.`,
+    ),
+    ['DRAIN_DELAY_MS'],
   ),
-  HOST: v.pipe(
-    v.optional(variable(isHost, 'an IP address or a host name; leave it out to bind every interface')),
-    v.description('The IP address or host name to bind; unset binds every interface, IPv6 and IPv4.'),
-  ),
-  LOG_LEVEL: v.pipe(
-    v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`), 'log'),
-    v.description(`The least severe level that is logged: ${LOG_LEVELS.map((level) => `\`${level}\``).join(', ')}.`),
-  ),
-});
+);
 
 /** The validated environment: what `ConfigService` gives. */
 export type Environment = v.InferOutput<typeof environmentSchema>;
@@ -48,8 +69,16 @@ export function validate(variables: Record<string, unknown>): Environment {
   return result.output;
 }
 
-/** Makes the environment available in every module. A variable of the real environment wins over the `.env` file. */
+/** `ConfigService` for every module. The real environment wins over the `.env` file. */
 export const EnvironmentModule = ConfigModule.forRoot({ isGlobal: true, skipProcessEnv: true, validate });
+
+function milliseconds(preset: string, description: string) {
+  return v.pipe(
+    v.optional(variable(isMilliseconds, `a number of milliseconds from 0 to ${DAY_MS} in plain digits`), preset),
+    v.transform(Number),
+    v.description(description),
+  );
+}
 
 function variable<T extends string>(isValid: (value: string) => value is T, allowed: string) {
   return v.custom<T>(
@@ -60,14 +89,21 @@ function variable<T extends string>(isValid: (value: string) => value is T, allo
 
 // The digits come first: Number() also takes ' 80', '+80', '8e1' and '0x50', and Node takes what is no number at all
 // for the path of a Unix socket.
-function isPort(value: string): value is string {
-  return /^(0|[1-9]\d{0,4})$/.test(value) && Number(value) <= 65535;
+function isWholeNumber(value: string, max: number): boolean {
+  return /^(0|[1-9]\d{0,9})$/.test(value) && Number(value) <= max;
 }
 
-// A last label of digits is refused because the resolver reads such a name as an IPv4 address: '3000' is 0.0.11.184.
+function isPort(value: string): value is string {
+  return isWholeNumber(value, 65535);
+}
+
+function isMilliseconds(value: string): value is string {
+  return isWholeNumber(value, DAY_MS);
+}
+
+// A last label that is a number is refused, because resolvers read such a name as an IPv4 address: 3000 is 0.0.11.184.
 function isHost(value: string): value is string {
-  const name =
-    /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$|0x)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
+  const name = /^(?=.{1,253}$)([a-z0-9_][a-z0-9_-]{0,62}\.)*(?!(\d+|0x[0-9a-f]*)$)[a-z0-9_][a-z0-9_-]{0,62}$/i;
   return isIP(value) !== 0 || name.test(value);
 }
 
@@ -75,7 +111,7 @@ function isLogLevel(value: string): value is (typeof LOG_LEVELS)[number] {
   return LOG_LEVELS.some((level) => level === value);
 }
 
-/** The value in quotes with everything beyond printable ASCII escaped, so that no character hides; shortened. */
+/** The value in quotes, with everything but printable ASCII escaped so that no character hides; shortened when long. */
 function quote(value: string): string {
   const shown = value.length > 60 ? value.slice(0, 40) : value;
   const escaped = JSON.stringify(shown).replace(

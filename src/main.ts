@@ -1,7 +1,10 @@
+import { onTermination } from './termination.js'; // first, to hear a signal from the first moment on
+import { setImmediate } from 'node:timers/promises';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
+import { Drain } from './drain/drain.js';
 import type { Environment } from './environment.js';
 import { StdoutLogger } from './logger.js';
 import { PortBinding } from './port-binding/port-binding.js';
@@ -24,13 +27,21 @@ async function start(): Promise<void> {
 
   app.disable('x-powered-by').disable('etag');
   await app.init();
+  await setImmediate(); // a signal that came meanwhile ends the process here, before the port opens
 
   const bound = await app
     .get(PortBinding)
     .bind(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
-  logger.log(`Listening on port ${bound.port}`, { ...bound }, 'PortBinding');
+  logger.log(`Listening on port ${bound.port}`, { ...bound }, PortBinding.name);
+
+  onTermination(async (signal) => {
+    app.get(Drain).begin(signal);
+    await app.close();
+    process.exit(0);
+  });
 }
 
+/** A refusal is for the person who runs the service, everything else for the one who programs it. */
 function fail(error: unknown): never {
   if (error instanceof Refusal) {
     process.stderr.write(`${error.message}\n`);
@@ -40,5 +51,5 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-process.on('uncaughtException', fail);
+process.on('uncaughtException', fail); // a rejected promise that nobody handles arrives here too
 void start();

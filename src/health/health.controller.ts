@@ -2,12 +2,14 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { PortBinding } from '../port-binding/port-binding.js';
 import { BoundAddressHealth } from './bound-address.health.js';
+import { ReadinessHealth } from './readiness.health.js';
 
 @Controller('health')
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly boundAddress: BoundAddressHealth,
+    private readonly readiness: ReadinessHealth,
     private readonly portBinding: PortBinding,
   ) {}
 
@@ -23,7 +25,7 @@ export class HealthController {
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.boundAddress.check()]);
+    return this.health.check([() => this.readiness.check()]);
   }
 
   /** Liveness, for supervisors: it depends on nothing, as a restart mends nothing that lies outside the process. */

@@ -1,0 +1,16 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService } from '@nestjs/terminus';
+import { Drain } from '../drain/drain.js';
+
+@Injectable()
+export class ReadinessHealth {
+  constructor(
+    private readonly indicator: HealthIndicatorService,
+    private readonly drain: Drain,
+  ) {}
+
+  check() {
+    const instance = this.indicator.check('instance');
+    return this.drain.draining ? instance.down('draining') : instance.up();
+  }
+}

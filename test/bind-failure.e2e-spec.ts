@@ -1,0 +1,38 @@
+import { expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { run, start, type Program } from './support/service.js';
+
+async function expectRefusal(service: Program, line: RegExp): Promise<void> {
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.stderr).toMatch(line);
+  expect(service.stdout).toBe('');
+}
+
+it('says which port is taken and the ways out, and leaves the first instance alone', async () => {
+  const { port, url } = await start();
+  await expectRefusal(
+    run({ PORT: String(port) }),
+    new RegExp(`^Port ${port} is taken .* another PORT, or PORT=0 .*\\.\n$`),
+  );
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+});
+
+it('says that a privileged port needs a permission', async () => {
+  const firstFree = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  const { uid, gid } = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const service = run({ PORT: String(Math.min(80, firstFree - 1)) }, { cwd: '/', uid, gid });
+  await expectRefusal(service, /^Port 80 is privileged and permission to bind it was denied: .* above 1023 .*\.\n$/);
+});
+
+it('says that HOST is no address of this machine', async () => {
+  // 192.0.2.0/24 is kept for documentation (RFC 5737): no machine has it.
+  await expectRefusal(
+    run({ PORT: '0', HOST: '192.0.2.1' }),
+    /^HOST 192\.0\.2\.1 is no address of this machine: .*\.\n$/,
+  );
+});
+
+it('says that HOST does not resolve', async () => {
+  // No name under .invalid ever resolves (RFC 6761).
+  await expectRefusal(run({ PORT: '0', HOST: 'nowhere.invalid' }), /^HOST nowhere\.invalid does not resolve .*\.\n$/);
+});
