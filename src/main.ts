@@ -27,7 +27,10 @@ async function start(): Promise<void> {
 
   app.disable('x-powered-by').disable('etag');
   await app.init();
-  await setImmediate(); // a signal that came meanwhile ends the process here, before the port opens
+  // A signal that came meanwhile ends the process here, before the port opens. Twice, as only the second is sure to
+  // come after the event loop has looked for signals.
+  await setImmediate();
+  await setImmediate();
 
   const bound = await app
     .get(PortBinding)

@@ -88,7 +88,7 @@ export class Drain implements OnModuleInit {
 
   private giveUp(): never {
     const inFlight = this.inFlight;
-    this.logger.error(`Shutdown timeout: ${inFlight} requests cut off`, { afterMs: this.elapsed, inFlight });
+    this.logger.error(`Shutdown timeout, requests cut off: ${inFlight}`, { afterMs: this.elapsed, inFlight });
     process.exit(1);
   }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,9 +9,11 @@ import { afterAll } from '@jest/globals';
 export const PROGRAM = ['--enable-source-maps', resolve('dist/main.js')];
 
 const children = new Set<ChildProcess>();
+const folders = new Set<string>();
 
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
 export interface LogLine {
@@ -86,7 +88,9 @@ export class Program {
 
 /** An empty folder to run in: no `.env` of the developer's, and a place where a stray file would show. */
 export function emptyFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'port-binding-'));
+  const folder = mkdtempSync(join(tmpdir(), 'port-binding-'));
+  folders.add(folder);
+  return folder;
 }
 
 /** Runs the built service with these variables and no others. */

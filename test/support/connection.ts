@@ -1,0 +1,77 @@
+import { type Socket, connect } from 'node:net';
+
+/** A client's connection, byte by byte: what no HTTP client would do, a test can. */
+export class Connection {
+  received = '';
+  /** Settles when the connection has ended: with `'closed'`, or the code of the error that ended it. */
+  readonly end: Promise<string>;
+
+  private constructor(private readonly socket: Socket) {
+    let reason = 'closed';
+    socket.setEncoding('utf8').on('data', (text: string) => (this.received += text));
+    socket.on('error', (error: NodeJS.ErrnoException) => (reason = error.code ?? error.message));
+    this.end = new Promise((done) => socket.on('close', () => done(reason)));
+  }
+
+  static async open(port: number): Promise<Connection> {
+    const socket = connect(port, '127.0.0.1');
+    await new Promise((done, fail) => socket.once('connect', done).once('error', fail));
+    return new Connection(socket);
+  }
+
+  send(text: string): this {
+    this.socket.write(text);
+    return this;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Waits until so many answers have come in whole, and gives them. */
+  async answers(count = 1): Promise<Answer[]> {
+    for (;;) {
+      const answers = parse(this.received);
+      if (answers.length >= count) return answers;
+      const more = new Promise<string>((done) => this.socket.once('data', () => done('data')));
+      // oxlint-disable-next-line no-await-in-loop -- each round waits for more bytes
+      const event = await Promise.race([more, this.end]);
+      if (event !== 'data' && parse(this.received).length < count) {
+        throw new Error(`${event} after ${answers.length} of ${count} answers: ${this.received}`);
+      }
+    }
+  }
+
+  /** Sends a request and waits for its answer. */
+  async request(text: string): Promise<Answer> {
+    const before = parse(this.received).length;
+    return (await this.send(text).answers(before + 1))[before]!;
+  }
+}
+
+export interface Answer {
+  status: number;
+  connection: string | undefined;
+  body: string;
+}
+
+export const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`;
+
+/** A request whose body is still to come: as slow as its client. */
+export const slow = (method: string, path: string, length: number) =>
+  `${method} ${path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+function parse(text: string): Answer[] {
+  const answers: Answer[] = [];
+  for (let rest = text; ;) {
+    const head = /^HTTP\/1\.1 (\d+).*?\r\n\r\n/s.exec(rest);
+    const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1]);
+    if (!head || rest.length < head[0].length + length) return answers;
+    answers.push({
+      status: Number(head[1]),
+      connection: /\r\nconnection: (.*)\r\n/i.exec(head[0])?.[1],
+      body: rest.slice(head[0].length, head[0].length + length),
+    });
+    rest = rest.slice(head[0].length + length);
+  }
+}
