@@ -16,6 +16,7 @@ export default {
       },
     ],
   },
+  setupFilesAfterEnv: ['<rootDir>/test/support/clean-up.ts'],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',
   // The tests mostly wait for processes, so more of them run side by side than there are processors.

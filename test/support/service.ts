@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll } from '@jest/globals';
 
 /** How the package's own scripts start the built program. */
 export const PROGRAM = ['--enable-source-maps', resolve('dist/main.js')];
@@ -11,10 +10,14 @@ export const PROGRAM = ['--enable-source-maps', resolve('dist/main.js')];
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
 
-afterAll(() => {
+/** Ends every program and removes every folder that is left. */
+export function cleanUp(): void {
   for (const child of children) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true });
-});
+  folders.clear();
+}
+
+process.on('exit', cleanUp);
 
 export interface LogLine {
   level: string;

@@ -1,0 +1,30 @@
+import { expect, it } from '@jest/globals';
+import { HAPROXY } from './rolling/balancer.js';
+import { rollingDeploy } from './rolling/deploy.js';
+import { describeWith } from './support/requirement.js';
+
+describeWith(
+  HAPROXY !== undefined,
+  'HAProxy',
+  'Install it: apt-get install haproxy',
+)('a rolling deploy under load', () => {
+  const twice = { check: 'inter 200ms fall 2', times: 2, requests: 10_000 };
+
+  it('loses no request of 10,000 while every instance is replaced, twice over', async () => {
+    const { sent, losses, exits } = await rollingDeploy({ ...twice, env: { DRAIN_DELAY_MS: '1500' } });
+    expect(losses).toEqual({});
+    expect(sent).toBeGreaterThanOrEqual(10_000);
+    expect(exits).toEqual([0, 0, 0, 0, 0, 0]);
+  }, 120_000);
+
+  it('loses some without a drain delay, or the test above could not fail', async () => {
+    const { lost } = await rollingDeploy({ ...twice, env: { DRAIN_DELAY_MS: '0' } });
+    expect(lost).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('loses none with the default drain delay and a balancer that checks only every two seconds', async () => {
+    const { losses, exits } = await rollingDeploy({ check: 'inter 2s fall 2', times: 1, requests: 0 });
+    expect(losses).toEqual({});
+    expect(exits).toEqual([0, 0, 0]);
+  }, 120_000);
+});

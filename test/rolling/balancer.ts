@@ -1,0 +1,112 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Program, emptyFolder } from '../support/service.js';
+
+/** Where HAProxy is, or nothing. Debian puts it where not every user's PATH looks. */
+export const HAPROXY = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
+  .map((folder) => join(folder, 'haproxy'))
+  .find((file) => existsSync(file));
+
+/**
+ * A real HAProxy in front of instances that come and go, with its retries off, so that nothing hides a lost request.
+ * It holds empty slots for servers: instances are put in over its admin socket, and only its own health checks of
+ * `/health/ready` decide which of them gets requests.
+ */
+export class Balancer {
+  private constructor(
+    readonly port: number,
+    private readonly program: Program,
+    private readonly socket: string,
+    private readonly slots: (number | undefined)[],
+  ) {}
+
+  /** @param check how to check, in HAProxy's words: `inter 2s fall 2` */
+  static async start(check: string): Promise<Balancer> {
+    const folder = emptyFolder();
+    const socket = join(folder, 'admin.sock');
+    const port = await freePort();
+    const slots = Array.from({ length: 8 }, () => undefined);
+    writeFileSync(
+      join(folder, 'haproxy.cfg'),
+      `global
+  stats socket ${socket} mode 600 level admin
+defaults
+  mode http
+  retries 0
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+frontend front
+  bind 127.0.0.1:${port}
+  default_backend instances
+backend instances
+  balance roundrobin
+  option httpchk GET /health/ready
+  http-check expect status 200
+  default-server check ${check} rise 1
+${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
+`,
+    );
+    const program = new Program(HAPROXY!, ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], {});
+    const balancer = new Balancer(port, program, socket, slots);
+    await balancer.until(() => existsSync(socket));
+    return balancer;
+  }
+
+  /** Puts an instance in and waits until the balancer has found it ready. */
+  async add(instance: number): Promise<void> {
+    const slot = this.slots.indexOf(undefined);
+    this.slots[slot] = instance;
+    await this.command(`set server instances/s${slot} addr 127.0.0.1 port ${instance}`);
+    await this.command(`set server instances/s${slot} state ready`);
+    await this.until(async () => (await this.status(slot)).startsWith('UP'));
+  }
+
+  /** Empties the slot of an instance that has ended. */
+  async remove(instance: number): Promise<void> {
+    const slot = this.slots.indexOf(instance);
+    await this.command(`set server instances/s${slot} state maint`);
+    this.slots[slot] = undefined;
+  }
+
+  stop(): void {
+    this.program.kill('SIGKILL');
+  }
+
+  private async status(slot: number): Promise<string> {
+    const table = (await this.command('show stat')).trim().split('\n');
+    const [columns, row] = [
+      table[0]!.split(','),
+      table.find((line) => line.startsWith(`instances,s${slot},`))!.split(','),
+    ];
+    return row[columns.indexOf('status')]!;
+  }
+
+  private async command(line: string): Promise<string> {
+    const socket = connect(this.socket).setEncoding('utf8');
+    socket.end(`${line}\n`);
+    let answer = '';
+    for await (const text of socket) answer += text as string;
+    return answer;
+  }
+
+  private async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    // oxlint-disable-next-line no-await-in-loop -- HAProxy tells its state only when asked
+    while (!(await condition())) {
+      if (this.program.process.exitCode !== null) throw new Error(`HAProxy ended: ${this.program.stderr}`);
+      await delay(20); // oxlint-disable-line no-await-in-loop
+    }
+  }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((done) => probe.close(done));
+  return port;
+}

@@ -1,0 +1,72 @@
+import { type Program, start } from '../support/service.js';
+import { Balancer } from './balancer.js';
+import { Load } from './load.js';
+
+export interface Options {
+  /** How the balancer checks, in HAProxy's words. */
+  check: string;
+  /** The environment of every instance. */
+  env?: Record<string, string>;
+  /** How often every instance is replaced. */
+  times: number;
+  /** Go on until at least so many requests have been sent. */
+  requests: number;
+  onProgress?: (event: string, load: Load) => void;
+}
+
+export interface Outcome {
+  sent: number;
+  lost: number;
+  losses: Record<string, number>;
+  /** The exit codes of the replaced instances. */
+  exits: (number | null)[];
+}
+
+interface Instance {
+  service: Program;
+  port: number;
+}
+
+/**
+ * Replaces three instances one after another, behind a real HAProxy and under load: a new instance first, on a port
+ * that the operating system chooses, then SIGTERM to the old one. Counts the requests that were not answered.
+ */
+export async function rollingDeploy(options: Options): Promise<Outcome> {
+  const { check, env = {}, times, requests, onProgress = () => undefined } = options;
+  const balancer = await Balancer.start(check);
+  const join = async (): Promise<Instance> => {
+    const instance = await start(env);
+    await balancer.add(instance.port);
+    return instance;
+  };
+
+  let instances = await Promise.all([join(), join(), join()]);
+  const load = new Load(balancer.port);
+  const exits: (number | null)[] = [];
+  const tell = (event: string) => onProgress(event, load);
+  await load.reach(500);
+  tell(`3 instances serve, on ports ${instances.map(({ port }) => port).join(', ')}`);
+
+  /* oxlint-disable no-await-in-loop -- one after another is what rolling means */
+  for (let time = 0; time < times; time++) {
+    const next: Instance[] = [];
+    for (const old of instances) {
+      const young = await join();
+      tell(`port ${young.port} is ready, port ${old.port} gets SIGTERM`);
+      old.service.kill('SIGTERM');
+      const { code } = await old.service.exit;
+      exits.push(code);
+      await balancer.remove(old.port);
+      tell(`port ${old.port} has ended with status ${code}`);
+      next.push(young);
+    }
+    instances = next;
+  }
+  /* oxlint-enable no-await-in-loop */
+
+  await load.reach(requests);
+  await load.stop();
+  for (const { service } of instances) service.kill('SIGKILL');
+  balancer.stop();
+  return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits };
+}

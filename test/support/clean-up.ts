@@ -1,0 +1,4 @@
+import { afterAll } from '@jest/globals';
+import { cleanUp } from './service.js';
+
+afterAll(cleanUp);

@@ -1,0 +1,22 @@
+import { describe, it } from '@jest/globals';
+
+/**
+ * A `describe` for tests that need a tool which not every machine has. Without it they are left out, which is said in
+ * one line; in CI, where nothing may be left out, that is a failure.
+ */
+export function describeWith(
+  present: boolean,
+  tool: string,
+  howToGetIt: string,
+): typeof describe | typeof describe.skip {
+  if (present) return describe;
+  const message = `Left out: the tests that need ${tool}, which is not here. ${howToGetIt}`;
+  if (process.env['CI']) {
+    it(`needs ${tool}`, () => {
+      throw new Error(message);
+    });
+  } else {
+    process.stderr.write(`${message}\n`);
+  }
+  return describe.skip;
+}
