@@ -55,4 +55,4 @@ function fail(error: unknown): never {
 }
 
 process.on('uncaughtException', fail); // a rejected promise that nobody handles arrives here too
-void start();
+start().catch(fail);

@@ -1,5 +1,5 @@
-import { expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
 import { run, start, type Program } from './support/service.js';
 
 async function expectRefusal(service: Program, line: RegExp): Promise<void> {
@@ -17,11 +17,15 @@ it('says which port is taken and the ways out, and leaves the first instance alo
   expect((await fetch(`${url}/health`)).status).toBe(200);
 });
 
-it('says that a privileged port needs a permission', async () => {
-  const firstFree = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
-  const { uid, gid } = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-  const service = run({ PORT: String(Math.min(80, firstFree - 1)) }, { cwd: '/', uid, gid });
-  await expectRefusal(service, /^Port 80 is privileged and permission to bind it was denied: .* above 1023 .*\.\n$/);
+// Linux may let everybody bind every port, as Docker has it in containers: nothing is privileged there.
+const firstUnprivileged = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+
+(firstUnprivileged > 80 ? it : it.skip)('says that a privileged port needs a permission', async () => {
+  const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  await expectRefusal(
+    run({ PORT: '80' }, { cwd: '/', ...nobody }),
+    /^Port 80 is privileged and permission to bind it was denied: .* above 1023 .*\.\n$/,
+  );
 });
 
 it('says that HOST is no address of this machine', async () => {

@@ -167,7 +167,6 @@ it('tells every connection of a kept-alive pool to close, answers all they sent,
   const pool = await Promise.all(Array.from({ length: 50 }, () => Connection.open(port)));
   const clients = pool.map(async (connection, index) => {
     for (let sent = 1; ; sent++) {
-      // oxlint-disable-next-line no-await-in-loop -- one request after another is what keep-alive means
       const answer = await connection.request(get(index % 2 ? '/' : '/health/live'));
       if (answer.connection === 'close') return { sent, end: await connection.end };
       expect(answer).toMatchObject({ status: 200, connection: 'keep-alive' });

@@ -1,19 +1,8 @@
-import { readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from './support/free-port.js';
 import { emptyFolder, run, start } from './support/service.js';
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return port;
-}
 
 async function health(port: number, host = '127.0.0.1') {
   const response = await fetch(`http://${host}:${port}/health`);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Environment } from '../environment.js';
@@ -13,12 +13,13 @@ import type { TerminationSignal } from '../termination.js';
  * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
  */
 @Injectable()
-export class Drain implements OnModuleInit {
+export class Drain implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(Drain.name);
   /** The answers that each open connection still waits for, in the order of their requests. */
   private readonly connections = new Map<Socket, ServerResponse[]>();
-  private beganAt: number | undefined;
+  private beganAt = NaN;
   private drainDelay = 0;
+  private deadline: NodeJS.Timeout | undefined;
   private stopped = false;
   private answered = 0;
 
@@ -29,7 +30,7 @@ export class Drain implements OnModuleInit {
 
   /** True from the signal on: balancers should take this instance out, while it still answers whoever comes. */
   get draining(): boolean {
-    return this.beganAt !== undefined;
+    return !Number.isNaN(this.beganAt);
   }
 
   onModuleInit(): void {
@@ -59,7 +60,7 @@ export class Drain implements OnModuleInit {
     for (const answers of this.connections.values()) {
       announceClose(answers);
     }
-    setTimeout(() => this.giveUp(), this.config.get('SHUTDOWN_TIMEOUT_MS', { infer: true })).unref();
+    this.deadline = setTimeout(() => this.giveUp(), this.config.get('SHUTDOWN_TIMEOUT_MS', { infer: true }));
   }
 
   /** Resolves when the drain delay is over, the port closed, and the last answer out. */
@@ -73,6 +74,11 @@ export class Drain implements OnModuleInit {
     }
     await closed;
     this.logger.log('Done: every request is answered', { afterMs: this.elapsed, answered: this.answered });
+  }
+
+  /** The deadline holds for the hooks of the other modules too, until the last phase of the shutdown. */
+  onApplicationShutdown(): void {
+    clearTimeout(this.deadline);
   }
 
   private track({ socket }: IncomingMessage, response: ServerResponse): void {
@@ -97,7 +103,7 @@ export class Drain implements OnModuleInit {
   }
 
   private get elapsed(): number {
-    return Math.round(performance.now() - (this.beganAt ?? performance.now()));
+    return Math.round(performance.now() - this.beganAt);
   }
 
   private get server(): Server {

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.js';
 import { Program, emptyFolder } from '../support/service.js';
 
 /** Where HAProxy is, or nothing. Debian puts it where not every user's PATH looks. */
@@ -94,19 +94,9 @@ ${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
   }
 
   private async until(condition: () => boolean | Promise<boolean>): Promise<void> {
-    // oxlint-disable-next-line no-await-in-loop -- HAProxy tells its state only when asked
     while (!(await condition())) {
       if (this.program.process.exitCode !== null) throw new Error(`HAProxy ended: ${this.program.stderr}`);
-      await delay(20); // oxlint-disable-line no-await-in-loop
+      await delay(20);
     }
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return port;
 }

@@ -57,7 +57,7 @@ export class Load {
 
   /** Waits until so many requests have been sent. */
   async reach(count: number): Promise<void> {
-    while (this.sent < count) await delay(20); // oxlint-disable-line no-await-in-loop -- waiting is the point
+    while (this.sent < count) await delay(20);
   }
 
   /** Lets every client finish its request and ends. */
@@ -70,13 +70,12 @@ export class Load {
   private async client(kind: Kind): Promise<void> {
     while (!this.stopping) {
       this.sent++;
-      // oxlint-disable-next-line no-await-in-loop -- one request after another
       const outcome = await this.send(kind).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
       if (outcome === kind.status) {
         this.answered++;
       } else {
         this.losses.set(String(outcome), (this.losses.get(String(outcome)) ?? 0) + 1);
-        await delay(10); // oxlint-disable-line no-await-in-loop -- without a spin on a port that refuses
+        await delay(10);
       }
     }
   }

@@ -34,7 +34,6 @@ export class Connection {
       const answers = parse(this.received);
       if (answers.length >= count) return answers;
       const more = new Promise<string>((done) => this.socket.once('data', () => done('data')));
-      // oxlint-disable-next-line no-await-in-loop -- each round waits for more bytes
       const event = await Promise.race([more, this.end]);
       if (event !== 'data' && parse(this.received).length < count) {
         throw new Error(`${event} after ${answers.length} of ${count} answers: ${this.received}`);

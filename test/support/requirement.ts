@@ -1,4 +1,4 @@
-import { describe, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 /**
  * A `describe` for tests that need a tool which not every machine has. Without it they are left out, which is said in
@@ -12,9 +12,7 @@ export function describeWith(
   if (present) return describe;
   const message = `Left out: the tests that need ${tool}, which is not here. ${howToGetIt}`;
   if (process.env['CI']) {
-    it(`needs ${tool}`, () => {
-      throw new Error(message);
-    });
+    it(`needs ${tool}`, () => expect(message).toBe(''));
   } else {
     process.stderr.write(`${message}\n`);
   }

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { ConfigService } from '@nestjs/config';
+import { Test } from '@nestjs/testing';
+import * as v from 'valibot';
+import { type Environment, EnvironmentModule, environmentSchema, validate } from './environment.js';
+import { Refusal } from './refusal.js';
+
+const DEFAULTS = {
+  PORT: 3000,
+  HOST: undefined,
+  DRAIN_DELAY_MS: 5000,
+  SHUTDOWN_TIMEOUT_MS: 9000,
+  KEEP_ALIVE_TIMEOUT_MS: 620_000,
+  LOG_LEVEL: 'log',
+};
+
+function refusal(variables: Record<string, string>): string {
+  try {
+    validate(variables);
+  } catch (error) {
+    expect(error).toBeInstanceOf(Refusal);
+    return (error as Refusal).message;
+  }
+  throw new Error('was not refused');
+}
+
+it('has a default for every variable but HOST', () => {
+  expect(validate({})).toEqual(DEFAULTS);
+});
+
+it('takes a variable that is set to nothing for one that is not set', () => {
+  expect(validate(Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, ''])))).toEqual(DEFAULTS);
+});
+
+it('gives only what it has validated', () => {
+  expect(validate({ PORT: '8080', PATH: '/bin' })).toEqual({ ...DEFAULTS, PORT: 8080 });
+});
+
+it.each(['0', '1', '80', '3000', '65535'])('takes %s for a port', (PORT) => {
+  expect(validate({ PORT }).PORT).toBe(Number(PORT));
+});
+
+it.each([
+  '127.0.0.1',
+  '::',
+  '::1',
+  'fe80::1%eth0',
+  'localhost',
+  'db-1.example.com',
+  'my_service',
+  'a'.repeat(63),
+  '3com',
+])('takes %s for a host', (HOST) => {
+  expect(validate({ HOST }).HOST).toBe(HOST);
+});
+
+it.each(['0x7f000001', '127.1', '1.2.3.4.5', 'a'.repeat(64), `${'a.'.repeat(127)}a`, 'a-.b.', '.'])(
+  'refuses %s for a host',
+  (HOST) => {
+    expect(refusal({ HOST })).toMatch(/^HOST is "/);
+  },
+);
+
+it.each([' ', '-1', '1.5', '1e3', '86400001', 'soon'])('refuses %j for a number of milliseconds', (value) => {
+  for (const name of ['DRAIN_DELAY_MS', 'SHUTDOWN_TIMEOUT_MS', 'KEEP_ALIVE_TIMEOUT_MS']) {
+    expect(refusal({ [name]: value })).toBe(
+      `${name} is "${value}": it must be a number of milliseconds from 0 to 86400000 in plain digits.`,
+    );
+  }
+});
+
+it('recognises a Kubernetes Service link', () => {
+  expect(refusal({ PORT: 'tcp://10.0.0.1:80' })).toContain('which is what a Kubernetes Service link looks like');
+});
+
+it.each(['info', 'LOG', 'silent'])('refuses %s for a log level', (LOG_LEVEL) => {
+  expect(refusal({ LOG_LEVEL })).toBe(
+    `LOG_LEVEL is "${LOG_LEVEL}": it must be one of fatal, error, warn, log, debug, verbose.`,
+  );
+});
+
+describe('the drain delay', () => {
+  it.each([
+    [{ DRAIN_DELAY_MS: '9000' }, 'DRAIN_DELAY_MS is "9000": it must be less than SHUTDOWN_TIMEOUT_MS, 9000.'],
+    [{ SHUTDOWN_TIMEOUT_MS: '4000' }, 'DRAIN_DELAY_MS is "5000": it must be less than SHUTDOWN_TIMEOUT_MS, 4000.'],
+    [
+      { DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '0' },
+      'DRAIN_DELAY_MS is "0": it must be less than SHUTDOWN_TIMEOUT_MS, 0.',
+    ],
+  ])('has to be less than the shutdown timeout: %j', (variables, message) => {
+    expect(refusal(variables)).toBe(message);
+  });
+
+  it('is compared even when another variable is invalid', () => {
+    expect(refusal({ PORT: 'abc', DRAIN_DELAY_MS: '9000' }).split('\n')).toHaveLength(2);
+  });
+});
+
+it('reads typed values through ConfigService, and a misspelt key does not compile', async () => {
+  const module = await Test.createTestingModule({ imports: [EnvironmentModule] }).compile();
+  const config = module.get<ConfigService<Environment, true>>(ConfigService);
+  const port: number = config.get('PORT', { infer: true });
+  expect(port).toEqual(expect.any(Number));
+  // @ts-expect-error -- there is no such variable
+  expect(config.get('PROT', { infer: true })).toBeUndefined();
+});
+
+describe('the documentation', () => {
+  const variables = Object.entries(environmentSchema.entries).map(([name, schema]) => [
+    name,
+    v.getDefault(schema.pipe[0]) ?? 'unset',
+    v.getDescription(schema),
+  ]);
+
+  it('lists every variable in the README, with its default and its sentence, and no other', () => {
+    const rows = [...readFileSync('README.md', 'utf8').matchAll(/^\| `([A-Z_]+)` +\| (\S+) +\| (.*?) +\|$/gm)];
+    expect(rows.map(([, name, preset, sentence]) => [name, preset!.replaceAll('`', ''), sentence])).toEqual(variables);
+  });
+
+  it('lists every variable in .env.example, with its default, and no other', () => {
+    const lines = [...readFileSync('.env.example', 'utf8').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)];
+    expect(lines.map(([, name, preset]) => [name, preset || 'unset'])).toEqual(
+      variables.map(([name, preset]) => [name, preset]),
+    );
+  });
+});

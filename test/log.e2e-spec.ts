@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { freePort } from './support/free-port.js';
+import { emptyFolder, run } from './support/service.js';
+
+it('is one JSON object a line on standard output, and nothing on standard error', async () => {
+  const service = run({ PORT: '0', DRAIN_DELAY_MS: '0' });
+  const port = await service.listening();
+  service.kill('SIGTERM');
+  await service.exit;
+  expect(
+    service.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual(service.log);
+  expect(service.log[0]).toEqual({
+    level: 'log',
+    pid: service.process.pid,
+    timestamp: expect.any(Number),
+    message: `Listening on port ${port}`,
+    context: 'PortBinding',
+    address: '::',
+    family: 'IPv6',
+    port,
+  });
+  expect(service.stderr).toBe('');
+});
+
+it.each([
+  ['debug', ['debug', 'log']],
+  ['log', ['log']],
+  ['warn', []],
+])('holds what LOG_LEVEL=%s lets through', async (LOG_LEVEL, levels) => {
+  const port = await freePort();
+  const service = run({ PORT: String(port), DRAIN_DELAY_MS: '0', LOG_LEVEL });
+  await answering(port);
+  service.kill('SIGTERM');
+  expect(await service.exit).toEqual({ code: 0, signal: null });
+  expect([...new Set(service.log.map(({ level }) => level))].toSorted()).toEqual(levels);
+});
+
+/** Waits until the service answers: without a log line nothing else tells that it has started. */
+async function answering(port: number): Promise<void> {
+  const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+    () => true,
+    () => false,
+  );
+  if (!answered) await answering(port);
+}
+
+describe('a failure that nobody handles', () => {
+  it.each([
+    ['an uncaught exception', 'throw new Error("boom")'],
+    ['an unhandled rejection', 'Promise.reject(new Error("boom"))'],
+  ])('is one log line with its stack, and ends the process with status 1: %s', async (_, failure) => {
+    const trigger = join(emptyFolder(), 'trigger.mjs');
+    writeFileSync(trigger, `process.on('SIGUSR2', () => { ${failure} });\n`);
+    const service = run({ PORT: '0' }, { execArgv: ['--import', pathToFileURL(trigger).href] });
+    await service.listening();
+    service.kill('SIGUSR2');
+    expect(await service.exit).toEqual({ code: 1, signal: null });
+    expect(service.log.slice(1)).toEqual([
+      expect.objectContaining({
+        level: 'fatal',
+        message: 'boom',
+        error: expect.objectContaining({ stack: expect.stringContaining('trigger.mjs') }),
+      }),
+    ]);
+    expect(service.stderr).toBe('');
+  });
+});

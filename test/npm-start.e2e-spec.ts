@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from '@jest/globals';
+import { copyProject } from './support/project.js';
+import { Program } from './support/service.js';
+
+async function npmStart(): Promise<{ npm: Program; port: number }> {
+  const npm = new Program('npm', ['start'], {
+    cwd: copyProject({ dependencies: true }),
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', DRAIN_DELAY_MS: '100' },
+    detached: true, // a process group of its own, as a shell gives each command
+  });
+  return { npm, port: await npm.listening() };
+}
+
+/** Waits until no process of the group is left. */
+async function gone(group: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(-group, 0);
+    } catch {
+      return;
+    }
+    await delay(20);
+  }
+}
+
+it('npm start builds and serves, and leaves nothing behind when npm gets SIGTERM', async () => {
+  const { npm, port } = await npmStart();
+  expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+  npm.kill('SIGTERM');
+  await npm.exit;
+  await gone(npm.process.pid!);
+  expect(npm.log.map(({ message }) => message)).toContain('Done: every request is answered');
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+});
+
+it('npm start leaves nothing behind when Ctrl-C reaches the whole process group', async () => {
+  const { npm, port } = await npmStart();
+  process.kill(-npm.process.pid!, 'SIGINT');
+  await npm.exit;
+  await gone(npm.process.pid!);
+  expect(npm.log.map(({ message }) => message)).toContain('Done: every request is answered');
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+});

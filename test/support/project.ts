@@ -1,0 +1,24 @@
+import { cpSync, symlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { emptyFolder } from './service.js';
+
+/** What a build needs, as a clone has it. */
+const SOURCES = [
+  'src',
+  'nest-cli.json',
+  'package.json',
+  'package-lock.json',
+  'rspack.config.js',
+  'tsconfig.json',
+  '.npmrc',
+];
+
+/** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
+export function copyProject({ dependencies }: { dependencies: boolean }): string {
+  const folder = emptyFolder();
+  for (const source of SOURCES) {
+    cpSync(source, resolve(folder, source), { recursive: true });
+  }
+  if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
+  return folder;
+}
