@@ -1,0 +1,27 @@
+import { hostname } from 'node:os';
+import express from 'express';
+
+const instance = hostname();
+let port;
+
+const app = express();
+
+app.get('/', (_request, response) => {
+  response.json({
+    name: 'port-binding-service',
+    version: '0.1.0',
+    instance,
+    pid: process.pid,
+    port,
+    uptime: Math.floor(process.uptime()),
+  });
+});
+
+app.get('/health/live', (_request, response) => {
+  response.json({ status: 'ok', info: {}, error: {}, details: {} });
+});
+
+const server = app.listen(process.env.PORT ?? 3000, () => {
+  port = server.address().port;
+  console.log(`Listening on port ${port}`);
+});

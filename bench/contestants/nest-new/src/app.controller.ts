@@ -1,0 +1,17 @@
+import { Controller, Get } from '@nestjs/common';
+import { AppService } from './app.service.js';
+
+@Controller()
+export class AppController {
+  constructor(private readonly appService: AppService) {}
+
+  @Get()
+  describe() {
+    return this.appService.describe();
+  }
+
+  @Get('health/live')
+  live() {
+    return this.appService.live();
+  }
+}
