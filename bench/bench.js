@@ -1,0 +1,185 @@
+// Measures what a start, a request and a deployment cost this service and its peers: `npm run bench`.
+// oxlint-disable no-await-in-loop -- One after the other: what runs at the same time disturbs what is measured.
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chart } from './chart.js';
+import { BENCH, contestants, ROOT } from './contestants.js';
+import { Figures } from './figures.js';
+import { report } from './report.js';
+import { Server } from './server.js';
+import { sizeOf } from './size.js';
+import { cpuTime, memory } from './usage.js';
+
+const ROUTES = ['/', '/health/live'];
+const CONNECTIONS = [32, 256];
+const LOAD_TIMEOUT = 60_000;
+
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean' }, smoke: { type: 'boolean' }, out: { type: 'string', default: BENCH } },
+});
+
+/** How often each contestant is started, in how many rounds it is put under load, and with how many requests in each. */
+const effort = options.smoke
+  ? { starts: 1, rounds: 1, requests: 5_000 }
+  : options.quick
+    ? { starts: 9, rounds: 1, requests: 100_000 }
+    : { starts: 21, rounds: 5, requests: 100_000 };
+
+const figures = new Figures(contestants.map(({ name }) => name));
+
+prepare();
+await checkAnswers();
+await measureStarts();
+await measureLoad();
+measureSizes();
+write();
+
+/** Installs the peers where they are missing and compiles the starter, as `nest build` would. */
+function prepare() {
+  if (!existsSync('/proc/self/schedstat')) {
+    throw new Error('The benchmark needs Linux: it takes CPU time and memory from /proc.');
+  }
+  if (!existsSync(join(BENCH, 'node_modules'))) {
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'inherit' });
+  }
+  const versions = [ROOT, BENCH].map((folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  for (const [name, version] of Object.entries(versions[1].dependencies)) {
+    if ((versions[0].dependencies[name] ?? version) !== version) {
+      throw new Error(`${name} is ${version} in bench/package.json, but not in package.json.`);
+    }
+  }
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [compiler, '-p', 'contestants/nest-new'], { cwd: BENCH, stdio: 'inherit' });
+}
+
+/** A start of each that is not counted: the files are in the page cache after it, and all must give the same answers. */
+async function checkAnswers() {
+  const forms = new Set();
+  for (const contestant of contestants) {
+    progress(`Trying ${contestant.name}`);
+    const server = await Server.start(contestant);
+    for (const route of ROUTES) {
+      forms.add(`${route} ${Object.keys(await server.get(route))}`);
+    }
+    await server.stop();
+  }
+  if (forms.size !== ROUTES.length) {
+    throw new Error(`The contestants differ in what they answer:\n${[...forms].join('\n')}`);
+  }
+}
+
+async function measureStarts() {
+  for (let round = 1; round <= effort.starts; round++) {
+    for (const contestant of inTurn(round)) {
+      progress(`Start ${round} of ${effort.starts}: ${contestant.name}`);
+      const began = performance.now();
+      const server = await Server.start(contestant);
+      await server.get('/health/live');
+      const wall = performance.now() - began;
+      figures.add('cold start, CPU ms', contestant, cpuTime(server.pid));
+      figures.add('cold start, wall ms', contestant, wall);
+      await server.stop();
+    }
+  }
+}
+
+/** All contestants are up at once and take turns at each kind of load, so that a busy moment of the machine hits all. */
+async function measureLoad() {
+  const generator = fork(join(BENCH, 'load.js'));
+  // A fifth goes into warming up, and a fifth into each kind of load.
+  const requests = effort.requests / 5;
+
+  for (let round = 1; round <= effort.rounds; round++) {
+    const turn = inTurn(round);
+    const servers = new Map();
+    const load = (contestant, path, connections, count) => {
+      progress(`Load ${round} of ${effort.rounds}: ${contestant.name}, ${path} at ${connections} connections`);
+      const { pid, port } = servers.get(contestant);
+      return generate(generator, { pid, port, path, connections, requests: count });
+    };
+
+    for (const contestant of turn) {
+      const server = await Server.start(contestant);
+      await server.get('/health/live');
+      servers.set(contestant, server);
+    }
+    addMemory('after start', servers);
+
+    for (const route of ROUTES) {
+      for (const contestant of turn) {
+        await load(contestant, route, CONNECTIONS[0], requests / ROUTES.length);
+      }
+    }
+    for (const connections of CONNECTIONS) {
+      for (const route of ROUTES) {
+        const where = `${route} at ${connections}`;
+        for (const contestant of turn) {
+          const { cpu, perSecond, p50, p99 } = await load(contestant, route, connections, requests);
+          figures.add(`CPU µs per request, ${where}`, contestant, cpu);
+          figures.add(`requests per second, ${where}`, contestant, perSecond);
+          figures.add(`p50 ms, ${where}`, contestant, p50);
+          figures.add(`p99 ms, ${where}`, contestant, p99);
+        }
+      }
+    }
+    addMemory(`after ${effort.requests.toLocaleString('en')} requests`, servers);
+    await Promise.all([...servers.values()].map((server) => server.stop()));
+  }
+  generator.disconnect();
+}
+
+async function generate(generator, job) {
+  generator.send(job);
+  const [{ measured, error }] = await once(generator, 'message', { signal: AbortSignal.timeout(LOAD_TIMEOUT) });
+  if (error) {
+    throw new Error(`Under load: ${error}`);
+  }
+  return measured;
+}
+
+function addMemory(when, servers) {
+  for (const [contestant, { pid }] of servers) {
+    const { rss, pss } = memory(pid);
+    figures.add(`RSS MB ${when}`, contestant, rss);
+    figures.add(`PSS MB ${when}`, contestant, pss);
+  }
+}
+
+function measureSizes() {
+  for (const contestant of contestants) {
+    const { files, megabytes } = sizeOf(contestant);
+    figures.add('files deployed', contestant, files);
+    figures.add('MB deployed', contestant, megabytes);
+  }
+}
+
+function write() {
+  const results = {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    cpu: `${cpus().length} × ${cpus()[0].model.trim()}`,
+    versions: JSON.parse(readFileSync(join(BENCH, 'package.json'), 'utf8')).dependencies,
+    effort,
+    figures: figures.summary(),
+    ratios: Object.fromEntries(['node:http', 'Express', 'nest new'].map((base) => [base, figures.ratiosTo(base)])),
+  };
+  mkdirSync(options.out, { recursive: true });
+  writeFileSync(resolve(options.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(resolve(options.out, 'results.svg'), chart(results));
+  progress('');
+  console.log(report(results));
+}
+
+/** Everyone, with another one first in each round: nobody always follows the same one. */
+function inTurn(round) {
+  const first = round % contestants.length;
+  return [...contestants.slice(first), ...contestants.slice(0, first)];
+}
+
+function progress(text) {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : text && `${text}\n`);
+}

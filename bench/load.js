@@ -1,0 +1,92 @@
+// The load generator, a process of its own: it is sent a job, answers with what it measured, and ends with its parent.
+import { connect } from 'node:net';
+import { cpuTime } from './usage.js';
+
+/** One kept-alive connection. A client of a few lines takes less of the machine from the server than a whole one. */
+class Connection {
+  #socket;
+  #answer = '';
+  #resolve;
+  #reject;
+
+  constructor(port) {
+    this.#socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    // A character a byte, so that Content-Length counts both.
+    this.#socket.setEncoding('latin1');
+    this.#socket.on('data', (chunk) => this.#read(chunk));
+    this.#socket.on('error', (error) => this.#reject(error));
+    this.#socket.on('close', () => this.#reject(new Error('The server closed a connection')));
+  }
+
+  /** Sends a request and resolves when all of its answer is there. */
+  ask(request) {
+    return new Promise((resolve, reject) => {
+      this.#answer = '';
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#socket.write(request);
+    });
+  }
+
+  close() {
+    this.#socket.destroy();
+  }
+
+  #read(chunk) {
+    this.#answer += chunk;
+    const head = this.#answer.indexOf('\r\n\r\n');
+    if (head === -1) {
+      return;
+    }
+    const length = /\r\ncontent-length: (\d+)/i.exec(this.#answer)?.[1];
+    if (!this.#answer.startsWith('HTTP/1.1 200 ') || length === undefined) {
+      this.#reject(new Error(`Not a 200 with a Content-Length: ${this.#answer}`));
+    } else if (this.#answer.length >= head + 4 + Number(length)) {
+      this.#resolve();
+    }
+  }
+}
+
+/**
+ * Sends so many requests in all, over so many connections, each sending its next one when its last one is answered.
+ *
+ * @returns CPU time of the server per request (µs), requests per second, and latencies (ms)
+ */
+async function load({ port, pid, path, connections: count, requests }) {
+  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
+  const connections = Array.from({ length: count }, () => new Connection(port));
+  // The first answer on each is not counted: it has the cost of the connection in it.
+  await Promise.all(connections.map((connection) => connection.ask(request)));
+
+  const latencies = new Float64Array(requests);
+  let sent = 0;
+  const cpuBefore = cpuTime(pid);
+  const began = performance.now();
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (sent < requests) {
+        const number = sent++;
+        const asked = performance.now();
+        // oxlint-disable-next-line no-await-in-loop
+        await connection.ask(request);
+        latencies[number] = performance.now() - asked;
+      }
+    }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const cpu = ((cpuTime(pid) - cpuBefore) * 1000) / requests;
+  connections.forEach((connection) => connection.close());
+
+  latencies.sort();
+  const percentile = (share) => latencies[Math.ceil(share * requests) - 1];
+  return { cpu, perSecond: requests / seconds, p50: percentile(0.5), p99: percentile(0.99) };
+}
+
+process.on('message', async (job) => {
+  try {
+    process.send({ measured: await load(job) });
+  } catch (error) {
+    process.send({ error: error.message });
+  }
+});
+process.once('disconnect', () => process.exit());
