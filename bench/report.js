@@ -10,7 +10,7 @@ export function report({ date, node, cpu, effort, figures, ratios }) {
       table(
         `to ${base}`,
         Object.fromEntries(Object.entries(values).filter(([figure]) => COMPARABLE.test(figure))),
-        (ratio) => ratio.toFixed(2),
+        (ratio) => ratio.toFixed(ratio < 10 ? 2 : 1),
       ),
     ),
   ].join('\n\n');
