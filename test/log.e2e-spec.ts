@@ -51,6 +51,29 @@ async function answering(port: number): Promise<void> {
   if (!answered) await answering(port);
 }
 
+it('points at the TypeScript source in the stack of a failure', async () => {
+  // The operating system's name for the host is what this project's code asks for while it starts.
+  const failure = join(emptyFolder(), 'failure.mjs');
+  writeFileSync(
+    failure,
+    `import os from 'node:os';
+     import { syncBuiltinESMExports } from 'node:module';
+     os.hostname = () => { throw new Error('no host name'); };
+     syncBuiltinESMExports();\n`,
+  );
+  const service = run({ PORT: '0' }, { execArgv: ['--import', pathToFileURL(failure).href] });
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.log).toEqual([
+    expect.objectContaining({
+      level: 'fatal',
+      message: 'no host name',
+      error: expect.objectContaining({
+        stack: expect.stringMatching(/src\/instance\/instance\.controller\.ts:\d+:\d+/),
+      }),
+    }),
+  ]);
+});
+
 describe('a failure that nobody handles', () => {
   it.each([
     ['an uncaught exception', 'throw new Error("boom")'],

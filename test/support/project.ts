@@ -4,6 +4,7 @@ import { emptyFolder } from './service.js';
 
 /** What a build needs, as a clone has it. */
 const SOURCES = [
+  'defer-date-format.js',
   'src',
   'nest-cli.json',
   'package.json',

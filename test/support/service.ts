@@ -4,9 +4,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** How the package's own scripts start the built program. */
-export const PROGRAM = ['--enable-source-maps', resolve('dist/main.js')];
-
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
 
@@ -96,10 +93,17 @@ export function emptyFolder(): string {
   return folder;
 }
 
-/** Runs the built service with these variables and no others. */
-export function run(env: Record<string, string> = {}, options: SpawnOptions & { execArgv?: string[] } = {}): Program {
-  const { execArgv = [], ...rest } = options;
-  return new Program(process.execPath, [...execArgv, ...PROGRAM], {
+export interface RunOptions extends SpawnOptions {
+  /** Options of Node itself, before the program. */
+  execArgv?: string[];
+  /** The program, if not the one that is built here. */
+  program?: string;
+}
+
+/** Runs the built service, as the package's own scripts do, with these variables and no others. */
+export function run(env: Record<string, string> = {}, options: RunOptions = {}): Program {
+  const { execArgv = [], program = resolve('dist/main.js'), ...rest } = options;
+  return new Program(process.execPath, [...execArgv, '--enable-source-maps', program], {
     cwd: emptyFolder(),
     env: { PATH: process.env['PATH'], ...env },
     ...rest,
@@ -107,7 +111,7 @@ export function run(env: Record<string, string> = {}, options: SpawnOptions & { 
 }
 
 /** Runs the built service and waits until it listens, on a port that the operating system chooses. */
-export async function start(env: Record<string, string> = {}, options: SpawnOptions = {}) {
+export async function start(env: Record<string, string> = {}, options: RunOptions = {}) {
   const service = run({ PORT: '0', ...env }, options);
   const port = await service.listening();
   return { service, port, url: `http://127.0.0.1:${port}` };
