@@ -16,13 +16,14 @@ function isInstalled(request) {
 
 /**
  * The service in two files: `main.js` is this project's code, `vendor.js` all that it needs of its dependencies. To find,
- * load and compile some 600 files is most of what a Nest service does when it starts. (A third file is what Nest would
- * load for a service that names no HTTP adapter; this one does.)
+ * load and compile some 600 files is most of what a Nest service does when it starts. `healthcheck.js` is a program of
+ * its own.
  */
 export default (options, { IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin }) => ({
   ...options,
   mode: 'production',
   devtool: false,
+  entry: { main: options.entry, healthcheck: resolve('src/healthcheck.ts') },
   output: { ...options.output, filename: '[name].js', chunkFilename: '[name].js' },
   externals: [],
   externalsPresets: { node: true },
@@ -36,6 +37,8 @@ export default (options, { IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerR
   },
   module: {
     ...options.module,
+    // As it is when the program runs: by default the bundle would hold the paths of the machine that built it.
+    parser: { javascript: { importMeta: false } },
     rules: [
       ...options.module.rules,
       // Nest's packages do not say so, but what is not imported of them need not be loaded: the REPL, file uploads.
@@ -44,13 +47,14 @@ export default (options, { IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerR
     ],
   },
   plugins: [
+    // What Nest loads when it is not handed an adapter, as main.ts does.
+    new IgnorePlugin({ resourceRegExp: /^@nestjs\/platform-express$/, contextRegExp: /@nestjs[\\/]core/ }),
     new IgnorePlugin({ checkResource: (request) => optionalPeers.test(request) && !isInstalled(request) }),
     // Stack traces point at this project's TypeScript; a map of the dependencies would be larger than they are.
-    new SourceMapDevToolPlugin({ filename: '[file].map', include: 'main.js' }),
+    new SourceMapDevToolPlugin({ filename: '[file].map', exclude: 'vendor.js' }),
   ],
   optimization: {
     nodeEnv: false,
-    chunkIds: 'named',
     splitChunks: {
       cacheGroups: { vendor: { test: /node_modules/, name: 'vendor', chunks: 'initial', enforce: true } },
     },

@@ -1,0 +1,36 @@
+# Built by the classic builder, BuildKit and podman alike: nothing in here is an extension of one of them.
+
+FROM node:26-trixie-slim AS build
+WORKDIR /app
+# What the packages depend on comes first: a change in src does not install them again.
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY nest-cli.json tsconfig.json rspack.config.js defer-date-format.js ./
+COPY src src
+RUN npm run build
+# Node keeps the compiled code of what runs until the first answer, for every later start.
+RUN export NODE_COMPILE_CACHE=/app/cache && \
+    { node --enable-source-maps dist/main.js & } && \
+    until node dist/healthcheck.js; do :; done && \
+    kill -INT $! && wait $!
+
+FROM gcr.io/distroless/nodejs26-debian13:nonroot
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="port-binding-service" \
+      org.opencontainers.image.description="A NestJS microservice that exports itself by port binding" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/dist dist
+COPY --from=build /app/cache cache
+ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/cache
+# As a number, which is what Kubernetes needs to see that it is not root.
+USER 65532:65532
+EXPOSE 3000
+# Two failed checks fit into the drain delay, so that a draining instance is seen as unhealthy.
+HEALTHCHECK --interval=2s --timeout=2s --start-period=10s --retries=2 CMD ["/nodejs/bin/node", "dist/healthcheck.js"]
+# Arguments of the base image's entry point, Node itself: the program is PID 1 and gets the signals.
+CMD ["--enable-source-maps", "dist/main.js"]

@@ -1,0 +1,22 @@
+/**
+ * The HEALTHCHECK of an image that has neither a shell nor curl: ends with status 0 when the service is ready.
+ *
+ * It asks the port that is bound, which `PORT` may not tell.
+ */
+import { get } from 'node:http';
+import { type Address, listeningSockets } from './healthcheck/listening-sockets.js';
+
+function ready(address: Address): Promise<boolean> {
+  return new Promise((answer) => {
+    get({ ...address, path: '/health/ready' }, ({ statusCode }) => answer(statusCode === 200)).on('error', () =>
+      answer(false),
+    );
+  });
+}
+
+const sockets = listeningSockets();
+const answers = await Promise.all(sockets.map(ready));
+console.log(
+  sockets.map(({ host, port }, index) => `${host} port ${port}: ${answers[index] ? '' : 'not '}ready`).join(),
+);
+process.exit(answers.includes(true) ? 0 : 1);
