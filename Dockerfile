@@ -8,11 +8,14 @@ RUN npm ci
 COPY nest-cli.json tsconfig.json rspack.config.js defer-date-format.js ./
 COPY src src
 RUN npm run build
-# Node keeps the compiled code of what runs until the first answer, for every later start.
+# Node keeps the compiled code of what runs until the first answer, for every later start: one folder for each user.
+RUN mkdir cache && chown 65532 cache
+USER 65532
 RUN export NODE_COMPILE_CACHE=/app/cache && \
     { node --enable-source-maps dist/main.js & } && \
     until node dist/healthcheck.js; do :; done && \
-    kill -INT $! && wait $!
+    kill -INT $! && wait $! && \
+    chmod -R a+rX cache/*
 
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 ARG VERSION=0.1.0

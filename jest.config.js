@@ -17,6 +17,7 @@ export default {
       },
     ],
   },
+  globalSetup: '<rootDir>/test/support/image.js',
   setupFilesAfterEnv: ['<rootDir>/test/support/clean-up.ts'],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',

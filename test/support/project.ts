@@ -12,6 +12,7 @@ const SOURCES = [
   'rspack.config.js',
   'tsconfig.json',
   '.npmrc',
+  'Procfile',
 ];
 
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */

@@ -7,8 +7,16 @@ import { createInterface } from 'node:readline';
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
 
+const cleaners = new Set<() => void>();
+
+/** Adds to what `cleanUp` does. */
+export function onCleanUp(cleaner: () => void): void {
+  cleaners.add(cleaner);
+}
+
 /** Ends every program and removes every folder that is left. */
 export function cleanUp(): void {
+  for (const clean of cleaners) clean();
   for (const child of children) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true });
   folders.clear();

@@ -1,0 +1,206 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it } from '@jest/globals';
+import packageJson from '../package.json' with { type: 'json' };
+import { Load } from './rolling/load.js';
+import { Container, describeWithDocker, docker } from './support/docker.js';
+import { freePort } from './support/free-port.js';
+import { IMAGE } from './support/image.js';
+import { copyProject } from './support/project.js';
+
+const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
+const ENDED_WELL = { code: 0, signal: null };
+
+const describe = describeWithDocker();
+
+const instance = async (url: string) => (await (await fetch(url)).json()) as { port: number; pid: number };
+
+describe('docker run', () => {
+  it('binds the port that -e PORT says, mapped to any port of the host', async () => {
+    const hostPort = await freePort();
+    const container = Container.run({}, ['--env', 'PORT=8080', '--publish', `127.0.0.1:${hostPort}:8080`]);
+    expect(await container.listening()).toBe(8080);
+    expect(await instance(`http://127.0.0.1:${hostPort}`)).toMatchObject({ port: 8080 });
+  });
+
+  it('binds port 3000, the one that the image exposes, without -e PORT; and is PID 1', async () => {
+    const container = Container.run();
+    expect(await instance(await container.url())).toMatchObject({ port: 3000, pid: 1 });
+    expect(await container.inspect('{{json .Config.ExposedPorts}}')).toBe('{"3000/tcp":{}}');
+  });
+
+  it('binds a port that the system chooses when PORT=0, and the HEALTHCHECK finds it', async () => {
+    const container = Container.run({ PORT: '0' });
+    const port = await container.listening();
+    expect(
+      JSON.parse(
+        await container.evaluate(`console.log(await (await fetch('http://127.0.0.1:${port}/health')).text())`),
+      ),
+    ).toMatchObject({
+      port,
+    });
+    await container.health('healthy');
+    expect(await container.inspect('{{(index .State.Health.Log 0).Output}}')).toContain(`port ${port}: ready`);
+  });
+
+  it('ends with status 1 and one line in docker logs when PORT is invalid', async () => {
+    const container = Container.run({ PORT: 'abc' });
+    expect(await container.exit).toEqual({ code: 1, signal: null });
+    expect(container.stdout).toBe('');
+    expect(container.stderr).toMatch(/^PORT is "abc": .*\n$/);
+  });
+
+  it.each([
+    ['a read-only root', ['--read-only']],
+    ['all capabilities dropped', ['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges']],
+    ['an arbitrary user', ['--user', '1234567:0']],
+    ['all of these', ['--read-only', '--cap-drop', 'ALL', '--user', '1234567:0']],
+  ])('serves with %s', async (_, options) => {
+    const container = Container.run({ PORT: '8080', DRAIN_DELAY_MS: '0' }, options);
+    expect(await instance(await container.url())).toMatchObject({ port: 8080 });
+    await container.health('healthy');
+    container.kill('SIGTERM');
+    expect(await container.exit).toEqual(ENDED_WELL);
+    expect(container.stderr).toBe('');
+  });
+
+  it.each([
+    ['switched off in the network', ['--sysctl', 'net.ipv6.conf.all.disable_ipv6=1'], /^(::|0\.0\.0\.0)$/],
+    ['no part of the kernel', ['--security-opt', `seccomp=${withoutIPv6()}`], /^0\.0\.0\.0$/],
+  ])('binds IPv4 when IPv6 is %s', async (_, options, address) => {
+    const container = Container.run({}, options);
+    expect(await instance(await container.url())).toMatchObject({ port: 3000 });
+    expect((await container.logged(/^Listening/))['address']).toMatch(address);
+    await container.health('healthy');
+  });
+
+  it('serves 5,000 requests under load within 128 MB of memory', async () => {
+    const container = Container.run({}, ['--memory', '128m', '--memory-swap', '128m']);
+    const load = new Load(Number(new URL(await container.url()).port));
+    await load.reach(5000);
+    await load.stop();
+    expect(Object.fromEntries(load.losses)).toEqual({});
+    expect(await container.inspect('{{.State.OOMKilled}} {{.HostConfig.Memory}}')).toBe(`false ${128 * 1024 * 1024}`);
+  });
+});
+
+describe('docker stop', () => {
+  it('drains within the ten seconds that Docker gives, and ends with status 0', async () => {
+    const container = Container.run();
+    await container.listening();
+    await docker('stop', container.name);
+    expect(await container.exit).toEqual(ENDED_WELL);
+    expect(container.log.map(({ message }) => message)).toContain('Done: every request is answered');
+  });
+
+  it('makes the container unhealthy while it drains', async () => {
+    const container = Container.run({ DRAIN_DELAY_MS: '60000', SHUTDOWN_TIMEOUT_MS: '61000' });
+    await container.listening();
+    await container.health('healthy');
+    container.kill('SIGTERM');
+    await container.health('unhealthy');
+    expect(container.process.exitCode).toBeNull();
+  });
+});
+
+describe('the image', () => {
+  it('holds the program that the tests test, the compiled code of its start, and nothing else', async () => {
+    const container = Container.run();
+    await container.listening();
+    const files = JSON.parse(
+      await container.evaluate(
+        `import { createHash } from 'node:crypto';
+         import { readFileSync, readdirSync } from 'node:fs';
+         const files = readdirSync('/app', { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+         console.log(JSON.stringify(files.map((file) => {
+           const content = readFileSync(file.parentPath + '/' + file.name);
+           return { path: (file.parentPath + '/' + file.name).slice(5), bytes: content.length,
+             sha256: createHash('sha256').update(content).digest('hex') };
+         })));`,
+      ),
+    ) as { path: string; bytes: number; sha256: string }[];
+
+    const program = files.filter(({ path }) => !path.startsWith('cache/'));
+    expect(program.map(({ path }) => path).toSorted()).toEqual([
+      'dist/healthcheck.js',
+      'dist/healthcheck.js.map',
+      'dist/main.js',
+      'dist/main.js.map',
+      'dist/vendor.js',
+      'package.json',
+    ]);
+    for (const { path, sha256 } of program) {
+      expect([path, sha256]).toEqual([path, createHash('sha256').update(readFileSync(path)).digest('hex')]);
+    }
+
+    expect(files.length).toBeLessThan(10);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    expect(bytes).toBeLessThan(2_000_000);
+    const [size, base] = (await docker('inspect', '--format', '{{.Size}}', IMAGE, BASE)).split('\n').map(Number);
+    console.log(
+      `The image holds ${files.length} files and ${bytes} bytes, and is ${size! - base!} bytes over its base.`,
+    );
+  });
+
+  it('starts from the compiled code that it holds', async () => {
+    const container = Container.run({ NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }, ['--read-only']);
+    await container.listening();
+    container.kill('SIGINT');
+    expect(await container.exit).toEqual(ENDED_WELL);
+    expect(container.stderr).toMatch(/cache for ESM file:\/\/\/app\/dist\/vendor\.js was accepted/);
+  });
+
+  it('says who it is, and runs as a user with a number', async () => {
+    const config = JSON.parse(await docker('inspect', '--format', '{{json .Config}}', IMAGE)) as {
+      Labels: Record<string, string>;
+      User: string;
+      Entrypoint: string[];
+      Cmd: string[];
+    };
+    expect(config.Labels).toMatchObject({
+      'org.opencontainers.image.title': packageJson.name,
+      'org.opencontainers.image.description': packageJson.description,
+      'org.opencontainers.image.licenses': packageJson.license,
+      'org.opencontainers.image.version': packageJson.version,
+    });
+    expect(config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect([...config.Entrypoint, ...config.Cmd]).toEqual(['/nodejs/bin/node', '--enable-source-maps', 'dist/main.js']);
+  });
+
+  it('is built again without installing the packages again when only src has changed', async () => {
+    const project = copyProject({ dependencies: false });
+    for (const file of ['Dockerfile', '.dockerignore']) cpSync(file, join(project, file));
+    writeFileSync(
+      join(project, 'src/refusal.ts'),
+      `${readFileSync('src/refusal.ts', 'utf8')}// changed at ${Date.now()}\n`,
+    );
+    const { stdout, stderr } = await promisify(execFile)('docker', ['build', '--network', 'host', project]);
+    const build = stdout + stderr;
+    expect(build).toMatch(/npm ci\s+(---> Using cache|#\d+ CACHED)/);
+    expect(build).not.toMatch(/npm run build\s+(---> Using cache|#\d+ CACHED)/);
+  }, 120_000);
+});
+
+/** A seccomp profile under which the kernel knows no IPv6 sockets, as one that is built or booted without it. */
+function withoutIPv6(): string {
+  const file = join(copyProject({ dependencies: false }), 'seccomp.json');
+  const [AF_INET6, EAFNOSUPPORT] = [10, 97];
+  writeFileSync(
+    file,
+    JSON.stringify({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [
+        {
+          names: ['socket'],
+          action: 'SCMP_ACT_ERRNO',
+          errnoRet: EAFNOSUPPORT,
+          args: [{ index: 0, value: AF_INET6, op: 'SCMP_CMP_EQ' }],
+        },
+      ],
+    }),
+  );
+  return file;
+}
