@@ -47,7 +47,10 @@ export class Load {
   private readonly agent = new Agent({ keepAlive: true });
   private readonly clients: Promise<void>[];
 
-  constructor(private readonly port: number) {
+  constructor(
+    private readonly port: number,
+    private readonly host = '127.0.0.1',
+  ) {
     this.clients = MIX.map((kind) => this.client(kind));
   }
 
@@ -85,7 +88,7 @@ export class Load {
       const outgoing = request(
         {
           port: this.port,
-          host: '127.0.0.1',
+          host: this.host,
           path: '/',
           method,
           agent: keepAlive ? this.agent : false,

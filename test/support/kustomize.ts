@@ -6,6 +6,7 @@ export interface KubernetesObject {
   kind: string;
   metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   spec?: any;
+  data?: Record<string, string>;
 }
 
 /** How kustomize is run here: by itself, or as part of a kubectl that can do what the manifests need (1.24 and later). */
