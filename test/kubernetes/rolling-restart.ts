@@ -60,14 +60,15 @@ interface Report {
 
 /** The load's latest account of itself, once it has sent so many requests. */
 async function load(atLeast: number): Promise<Report> {
+  let line = '';
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(500)) {
-    const line = await inNamespace('logs', 'load', '--tail=1').catch(() => '');
+    line = await inNamespace('logs', 'load', '--tail=1').catch(String);
     if (line.startsWith('{')) {
       const report = JSON.parse(line) as Report;
       if (report.sent >= atLeast) return report;
     }
   }
-  throw new Error(`the load did not come to ${atLeast} requests within a minute`);
+  throw new Error(`the load did not come to ${atLeast} requests within a minute, but to: ${line}`);
 }
 
 async function tell(event: string): Promise<void> {
