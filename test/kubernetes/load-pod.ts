@@ -21,7 +21,10 @@ for (let serves = false; !serves; await delay(100)) {
 }
 
 const load = new Load(Number(port), address);
-const report = () => console.log(JSON.stringify({ sent: load.sent, losses: Object.fromEntries(load.losses) }));
+const report = () => {
+  const { sent, answered, losses } = load;
+  console.log(JSON.stringify({ sent, answered, losses: Object.fromEntries(losses) }));
+};
 const interval = setInterval(report, 1000);
 
 process.once('SIGTERM', () => {

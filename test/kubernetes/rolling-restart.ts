@@ -97,7 +97,7 @@ async function run(): Promise<Report> {
     await tell(`scaled to ${count}`);
   }
 
-  // To the load's PID 1: it finishes what it has begun, counts once more, and ends.
+  // To the load's PID 1: it finishes what it has begun, counts that, too, and ends.
   await inNamespace('exec', 'load', '--', '/nodejs/bin/node', '--eval', "process.kill(1, 'SIGTERM')");
   await inNamespace('wait', 'pod/load', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
   return load(1000);
