@@ -54,7 +54,10 @@ function prepare() {
   execFileSync(process.execPath, [compiler, '-p', 'contestants/nest-new'], { cwd: BENCH, stdio: 'inherit' });
 }
 
-/** A start of each that is not counted: the files are in the page cache after it, and all must give the same answers. */
+/**
+ * A start of each that is not counted, to see that all give the same answers. The files are in the page cache after it,
+ * and what Node keeps of the compiled code is written, which it is when a process ends by itself.
+ */
 async function checkAnswers() {
   const forms = new Set();
   for (const contestant of contestants) {
@@ -63,7 +66,7 @@ async function checkAnswers() {
     for (const route of ROUTES) {
       forms.add(`${route} ${Object.keys(await server.get(route))}`);
     }
-    await server.stop();
+    await server.stop('SIGINT');
   }
   if (forms.size !== ROUTES.length) {
     throw new Error(`The contestants differ in what they answer:\n${[...forms].join('\n')}`);

@@ -74,10 +74,10 @@ export class Server {
     return JSON.parse(body);
   }
 
-  /** Kills: how a contestant shuts down is not what is measured. */
-  async stop() {
+  /** By default kills: how a contestant shuts down is not what is measured. */
+  async stop(signal = 'SIGKILL') {
     if (running.has(this.#child)) {
-      this.#child.kill('SIGKILL');
+      this.#child.kill(signal);
       await once(this.#child, 'exit');
     }
   }
