@@ -104,14 +104,17 @@ export function emptyFolder(): string {
 export interface RunOptions extends SpawnOptions {
   /** Options of Node itself, before the program. */
   execArgv?: string[];
+  /** A command to run it with. */
+  via?: string[];
   /** The program, if not the one that is built here. */
   program?: string;
 }
 
 /** Runs the built service, as the package's own scripts do, with these variables and no others. */
 export function run(env: Record<string, string> = {}, options: RunOptions = {}): Program {
-  const { execArgv = [], program = resolve('dist/main.js'), ...rest } = options;
-  return new Program(process.execPath, [...execArgv, '--enable-source-maps', program], {
+  const { execArgv = [], via = [], program = resolve('dist/main.js'), ...rest } = options;
+  const [command, ...args] = [...via, process.execPath, ...execArgv, '--enable-source-maps', program];
+  return new Program(command, args, {
     cwd: emptyFolder(),
     env: { PATH: process.env['PATH'], ...env },
     ...rest,
