@@ -1,5 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
+import { freePort } from './support/free-port.js';
 import { copyProject } from './support/project.js';
 import { Program } from './support/service.js';
 
@@ -42,3 +45,25 @@ it('npm start leaves nothing behind when Ctrl-C reaches the whole process group'
   expect(npm.log.map(({ message }) => message)).toContain('Done: every request is answered');
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
 });
+
+it('npm run start:dev serves a change on the same port, without waiting for a drain', async () => {
+  const cwd = copyProject({ dependencies: true });
+  const port = await freePort();
+  const npm = new Program('npm', ['run', 'start:dev'], {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port) },
+    detached: true,
+  });
+  await npm.listening();
+
+  const file = join(cwd, 'src/instance/instance.controller.ts');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('name: packageJson.name', "name: 'changed'"));
+  const name = () =>
+    fetch(`http://127.0.0.1:${port}/`).then(
+      async (response) => ((await response.json()) as { name: string }).name,
+      () => undefined, // between the old program and the new one
+    );
+  while ((await name()) !== 'changed') await delay(100);
+  expect(npm.stderr).not.toContain('is taken');
+  process.kill(-npm.process.pid!, 'SIGKILL');
+}, 60_000);
