@@ -11,9 +11,9 @@ RUN npm run build
 # Node keeps the compiled code of what runs until the first answer, for every later start: one folder for each user.
 RUN mkdir cache && chown 65532 cache
 USER 65532
-RUN export NODE_COMPILE_CACHE=/app/cache && \
+RUN export PORT=0 NODE_COMPILE_CACHE=/app/cache && \
     { node --enable-source-maps dist/main.js & } && \
-    until node dist/healthcheck.js; do :; done && \
+    until node dist/healthcheck.js; do kill -0 $! || exit 1; done && \
     kill -INT $! && wait $! && \
     chmod -R a+rX cache/*
 

@@ -95,6 +95,15 @@ it('waits for the drain delay and the answers in flight, counts them, and waits 
   ]);
 });
 
+it('is complete without a delay when it was not a signal that began it', async () => {
+  await drain.complete();
+  expect(drain.draining).toBe(true);
+  expect(log.mock.calls).toEqual([
+    ['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 0 }],
+    ['Done: every request is answered', { afterMs: expect.any(Number), answered: 0 }],
+  ]);
+});
+
 it('ends the process at the shutdown timeout and tells how many requests that cost', async () => {
   const error = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
   const exit = new Promise((exited) => {

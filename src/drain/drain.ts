@@ -65,6 +65,7 @@ export class Drain implements OnModuleInit, OnApplicationShutdown {
 
   /** Resolves when the drain delay is over, the port closed, and the last answer out. */
   async complete(): Promise<void> {
+    this.beganAt ||= performance.now(); // closed by the program itself, without a signal
     await delay(this.drainDelay);
     this.stopped = true;
     const closed = new Promise((resolve) => this.server.close(resolve));

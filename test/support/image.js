@@ -9,7 +9,10 @@ export const hasDocker = () => spawnSync('docker', ['info'], { stdio: 'ignore' }
 /** Builds the image before the first test, where there is an engine: Jest's `globalSetup`, which has to be JavaScript. */
 export default function buildImage() {
   if (hasDocker()) {
-    // With the host's network, as some engines reach the package registry only from there.
-    execFileSync('docker', ['build', '--quiet', '--network', 'host', '--tag', IMAGE, '.'], { stdio: 'pipe' });
+    // With the host's network, as some engines reach the package registry only from there. Ten minutes are for a slow one.
+    execFileSync('docker', ['build', '--quiet', '--network', 'host', '--tag', IMAGE, '.'], {
+      stdio: 'pipe',
+      timeout: 600_000,
+    });
   }
 }
