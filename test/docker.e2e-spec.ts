@@ -1,15 +1,18 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
 import { Load } from './rolling/load.js';
+import { Connection, get, slow } from './support/connection.js';
 import { Container, describeWithDocker, docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';
 import { IMAGE } from './support/image.js';
 import { copyProject } from './support/project.js';
+import { emptyFolder } from './support/service.js';
 
 const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
 const ENDED_WELL = { code: 0, signal: null };
@@ -103,6 +106,51 @@ describe('docker stop', () => {
     container.kill('SIGTERM');
     await container.health('unhealthy');
     expect(container.process.exitCode).toBeNull();
+  });
+});
+
+describe('as PID 1, which gets no default action for a signal', () => {
+  it('ends with status 0 without ever listening on a signal during start-up', async () => {
+    const pipe = join(emptyFolder(), '.env'); // the start waits until it is written
+    execFileSync('mkfifo', ['--mode=666', pipe]);
+    const container = Container.run({}, ['--volume', `${pipe}:/app/.env`]);
+    const writer = await open(pipe, 'w'); // opens when the service opens it
+    container.kill('SIGTERM');
+    await writer.close();
+    expect(await container.exit).toEqual(ENDED_WELL);
+    expect(container.stdout + container.stderr).toBe('');
+  });
+
+  it('ends at once with status 1 on a second signal', async () => {
+    const container = Container.run({ DRAIN_DELAY_MS: '60000', SHUTDOWN_TIMEOUT_MS: '61000' });
+    await container.listening();
+    container.kill('SIGTERM');
+    await container.logged(/^SIGTERM: draining$/);
+    const again = setInterval(
+      () => void docker('kill', '--signal', 'SIGINT', container.name).catch(() => undefined),
+      50,
+    );
+    expect(await container.exit).toEqual({ code: 1, signal: null });
+    clearInterval(again);
+  });
+
+  it('answers what is in flight, and ends with status 1 when that takes longer than the shutdown timeout', async () => {
+    const env = { DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '3000' };
+    const [patient, endless] = [Container.run(env), Container.run(env)];
+    const clients = await Promise.all(
+      [patient, endless].map(async (container) => {
+        const port = Number(new URL(await container.url()).port);
+        const client = (await Connection.open(port)).send(`${slow('GET', '/', 2)}{`);
+        await (await Connection.open(port)).request(get('/')); // the service has read what was sent before it
+        container.kill('SIGTERM');
+        await container.logged(/^Stopped accepting/);
+        return client;
+      }),
+    );
+    expect(await clients[0]!.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
+    expect(await patient.exit).toEqual(ENDED_WELL);
+    expect(await endless.exit).toEqual({ code: 1, signal: null });
+    expect(endless.log.at(-1)).toMatchObject({ message: 'Shutdown timeout, requests cut off: 1' });
   });
 });
 
