@@ -12,7 +12,7 @@ RUN npm run build
 RUN mkdir cache && chown 65532 cache
 USER 65532
 RUN export PORT=0 NODE_COMPILE_CACHE=/app/cache && \
-    { node --enable-source-maps dist/main.js & } && \
+    { node --enable-source-maps --min-semi-space-size=8 dist/main.js & } && \
     until node dist/healthcheck.js; do kill -0 $! || exit 1; done && \
     kill -INT $! && wait $! && \
     chmod -R a+rX cache/*
@@ -35,5 +35,6 @@ USER 65532:65532
 EXPOSE 3000
 # Two failed checks fit into the drain delay, so that a draining instance is seen as unhealthy.
 HEALTHCHECK --interval=2s --timeout=2s --start-period=10s --retries=2 CMD ["/nodejs/bin/node", "dist/healthcheck.js"]
-# Arguments of the base image's entry point, Node itself: the program is PID 1 and gets the signals.
-CMD ["--enable-source-maps", "dist/main.js"]
+# Arguments of the base image's entry point, Node itself: the program is PID 1 and gets the signals. With 8 MB for young
+# objects, in place of half a one, V8 has next to no garbage to collect before the first answer.
+CMD ["--enable-source-maps", "--min-semi-space-size=8", "dist/main.js"]

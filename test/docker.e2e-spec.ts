@@ -215,7 +215,8 @@ describe('the image', () => {
       'org.opencontainers.image.version': packageJson.version,
     });
     expect(config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-    expect([...config.Entrypoint, ...config.Cmd]).toEqual(['/nodejs/bin/node', '--enable-source-maps', 'dist/main.js']);
+    const command = packageJson.scripts['start:prod'].replace('exec node', '/nodejs/bin/node').split(' ');
+    expect([...config.Entrypoint, ...config.Cmd]).toEqual(command);
   });
 
   it('is built again without installing the packages again when only src has changed', async () => {

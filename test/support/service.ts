@@ -3,6 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import packageJson from '../../package.json' with { type: 'json' };
+
+/** The options that `npm start` gives to Node. */
+const FLAGS = packageJson.scripts['start:prod'].split(' ').filter((word) => word.startsWith('--'));
 
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -113,7 +117,7 @@ export interface RunOptions extends SpawnOptions {
 /** Runs the built service, as the package's own scripts do, with these variables and no others. */
 export function run(env: Record<string, string> = {}, options: RunOptions = {}): Program {
   const { execArgv = [], via = [], program = resolve('dist/main.js'), ...rest } = options;
-  const [command, ...args] = [...via, process.execPath, ...execArgv, '--enable-source-maps', program];
+  const [command, ...args] = [...via, process.execPath, ...execArgv, ...FLAGS, program];
   return new Program(command, args, {
     cwd: emptyFolder(),
     env: { PATH: process.env['PATH'], ...env },
