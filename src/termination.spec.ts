@@ -32,10 +32,10 @@ it('ends the process with status 1 on a second signal, but not on an echo of the
   const handler = jest.fn();
   onTermination(handler);
   process.emit('SIGTERM');
-  now.mockReturnValue(1100);
+  now.mockReturnValue(1250);
   process.emit('SIGTERM');
   expect(exit).not.toHaveBeenCalled();
-  now.mockReturnValue(1101);
+  now.mockReturnValue(1251);
   process.emit('SIGINT');
   expect(exit.mock.calls).toEqual([[1]]);
   expect(handler).toHaveBeenCalledTimes(1);

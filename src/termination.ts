@@ -4,7 +4,7 @@
  * twice (https://devcenter.heroku.com/articles/dyno-shutdown-behavior). Those come within milliseconds; a person who
  * presses Ctrl-C again takes longer.
  */
-const ECHO_MS = 100;
+const ECHO_MS = 250;
 
 export type TerminationSignal = 'SIGTERM' | 'SIGINT';
 

@@ -81,7 +81,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
     it('Kubernetes: after SIGTERM fails readiness, not liveness, and goes on serving', async () => {
       const service = await started(target);
-      service.signal('SIGTERM');
+      await service.signal('SIGTERM');
       await service.program.logged(/^SIGTERM: draining$/);
       const statuses = ['/health/ready', '/health/live', '/'].map(async (path) => (await service.get(path)).status);
       expect(await Promise.all(statuses)).toEqual([503, 200, 200]);
@@ -90,7 +90,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://github.com/kubernetes/kubernetes/issues/43576: old connections outlive the endpoint
     it('Kubernetes: closes kept-alive connections by saying so', async () => {
       const service = await started(target);
-      service.signal('SIGTERM');
+      await service.signal('SIGTERM');
       await service.program.logged(/^SIGTERM: draining$/);
       expect((await service.get('/')).headers.connection).toBe('close');
     });
@@ -98,7 +98,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://docs.docker.com/reference/cli/docker/container/stop/ and the contract of Cloud Run: ten seconds
     it('Docker, Cloud Run: ends with status 0 on SIGTERM, by default within ten seconds', async () => {
       const service = await started(target, {});
-      service.signal('SIGTERM');
+      await service.signal('SIGTERM');
       expect(await service.exit).toEqual({ code: 0, signal: null });
       const { afterMs } = await service.program.logged(/^Done/);
       expect(afterMs).toBeLessThan(10_000); // of which five are the drain delay
@@ -107,7 +107,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://fly.io/docs/reference/configuration/#runtime-options: kill_signal is SIGINT, kill_timeout 5 s
     it('Fly.io: ends with status 0 on SIGINT, without a delay', async () => {
       const service = await started(target, {});
-      service.signal('SIGINT');
+      await service.signal('SIGINT');
       expect(await service.exit).toEqual({ code: 0, signal: null });
       expect(await service.program.logged(/^SIGINT: draining$/)).toMatchObject({ drainDelayMs: 0 });
     });
@@ -115,8 +115,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://devcenter.heroku.com/articles/dyno-shutdown-behavior: processes may get SIGTERM more than once
     it('Heroku: takes a SIGTERM that is sent twice for one', async () => {
       const service = await started(target);
-      service.signal('SIGTERM');
-      service.signal('SIGTERM');
+      await service.signal('SIGTERM', 2);
       expect(await service.exit).toEqual({ code: 0, signal: null });
     });
 

@@ -18,7 +18,8 @@ export interface Instance {
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>;
   /** The status of an answer over IPv6, from where the service runs. */
   statusOverIPv6(path: string): Promise<number>;
-  signal(signal: NodeJS.Signals): void;
+  /** Sends a signal, or the same one more than once at a time. */
+  signal(signal: NodeJS.Signals, times?: number): Promise<void>;
 }
 
 export interface Target {
@@ -39,7 +40,9 @@ export const targets: Target[] = [
         exit: program.exit,
         get: async (path, headers = {}) => request(`http://127.0.0.1:${await program.listening()}${path}`, headers),
         statusOverIPv6: async (path) => (await fetch(`http://[::1]:${await program.listening()}${path}`)).status,
-        signal: (signal) => program.kill(signal),
+        signal: async (signal, times = 1) => {
+          for (let time = 0; time < times; time++) program.kill(signal);
+        },
       };
     },
   },
@@ -57,7 +60,9 @@ export const targets: Target[] = [
           const url = `http://[::1]:${await program.listening()}${path}`;
           return Number(await program.evaluate(`console.log((await fetch('${url}')).status)`));
         },
-        signal: (signal) => program.kill(signal),
+        // From inside, as it would take Docker some time to send another.
+        signal: async (signal, times = 1) =>
+          void (await program.evaluate(`for (let i = 0; i < ${times}; i++) process.kill(1, '${signal}')`)),
       };
     },
   },
