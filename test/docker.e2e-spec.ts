@@ -135,7 +135,7 @@ describe('as PID 1, which gets no default action for a signal', () => {
   });
 
   it('answers what is in flight, and ends with status 1 when that takes longer than the shutdown timeout', async () => {
-    const env = { DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '3000' };
+    const env = { DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '8000' };
     const [patient, endless] = [Container.run(env), Container.run(env)];
     const clients = await Promise.all(
       [patient, endless].map(async (container) => {

@@ -10,7 +10,7 @@ const ENDED_BADLY = { code: 1, signal: null };
 
 describe('from SIGTERM until the drain delay is over', () => {
   it('is not ready, but alive, and serves old connections and new ones, telling each to close', async () => {
-    const { service, port } = await start({ DRAIN_DELAY_MS: '1500' });
+    const { service, port } = await start({ DRAIN_DELAY_MS: '3000' });
     const old = await Connection.open(port);
     expect(await old.request(get('/health/ready'))).toMatchObject({ status: 200, connection: 'keep-alive' });
 
@@ -33,12 +33,12 @@ describe('from SIGTERM until the drain delay is over', () => {
       'Stopped accepting connections',
       'Done: every request is answered',
     ]);
-    expect(await service.logged(/^SIGTERM/)).toMatchObject({ drainDelayMs: 1500, inFlight: 0 });
+    expect(await service.logged(/^SIGTERM/)).toMatchObject({ drainDelayMs: 3000, inFlight: 0 });
     expect(await service.logged(/^Done/)).toMatchObject({ answered: 5, afterMs: expect.any(Number) });
   });
 
   it('keeps the order of a pipelined pair and answers both, the last one with the close', async () => {
-    const { service, port } = await start({ DRAIN_DELAY_MS: '1500' });
+    const { service, port } = await start({ DRAIN_DELAY_MS: '3000' });
     const early = (await Connection.open(port)).send(`${slow('POST', '/', 2)}{`);
     const late = await Connection.open(port);
     service.kill('SIGTERM');
@@ -163,7 +163,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
 );
 
 it('tells every connection of a kept-alive pool to close, answers all they sent, and resets none', async () => {
-  const { service, port } = await start({ DRAIN_DELAY_MS: '1500' });
+  const { service, port } = await start({ DRAIN_DELAY_MS: '3000' });
   const pool = await Promise.all(Array.from({ length: 50 }, () => Connection.open(port)));
   const clients = pool.map(async (connection, index) => {
     for (let sent = 1; ; sent++) {

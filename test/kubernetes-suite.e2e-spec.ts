@@ -47,7 +47,7 @@ const load = () => manifests('a-namespace', 'an-image').find(({ kind }) => kind 
     program.kill('SIGTERM');
     await expect(program.exit).resolves.toEqual({ code: 0, signal: null });
     const [first, last] = [program.log[0]!, program.log.at(-1)!];
-    expect(first['sent']).toBeGreaterThan(100);
+    expect(first['sent']).toBeGreaterThan(0);
     expect(last).toEqual({ sent: expect.any(Number), answered: last['sent'], losses: {} });
     service.kill('SIGTERM');
   });

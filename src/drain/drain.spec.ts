@@ -18,7 +18,7 @@ beforeEach(async () => {
   log = jest.spyOn(Logger.prototype, 'log').mockReturnValue();
   // Answers at once, but for a request with a body: that is in flight until its body is there.
   server = createServer((request, response) => request.resume().on('end', () => response.end('done')));
-  const environment = validate({ DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '1000', KEEP_ALIVE_TIMEOUT_MS: '1234' });
+  const environment = validate({ DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '3000', KEEP_ALIVE_TIMEOUT_MS: '1234' });
   const module = await Test.createTestingModule({
     providers: [
       Drain,

@@ -99,9 +99,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     it('Docker, Cloud Run: ends with status 0 on SIGTERM, by default within ten seconds', async () => {
       const service = await started(target, {});
       await service.signal('SIGTERM');
-      expect(await service.exit).toEqual({ code: 0, signal: null });
-      const { afterMs } = await service.program.logged(/^Done/);
-      expect(afterMs).toBeLessThan(10_000); // of which five are the drain delay
+      expect(await service.exit).toEqual({ code: 0, signal: null }); // after nine, the shutdown timeout, it would be 1
     });
 
     // https://fly.io/docs/reference/configuration/#runtime-options: kill_signal is SIGINT, kill_timeout 5 s
@@ -129,7 +127,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
 });
 
 /** A service that listens, with a short drain where the defaults are not the point. */
-async function started(target: Target, env: Record<string, string> = { DRAIN_DELAY_MS: '1000' }) {
+async function started(target: Target, env: Record<string, string> = { DRAIN_DELAY_MS: '4000' }) {
   const service = target.start({ PORT: String(await freePort()), ...env });
   await service.program.listening();
   return service;

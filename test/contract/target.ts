@@ -60,9 +60,11 @@ export const targets: Target[] = [
           const url = `http://[::1]:${await program.listening()}${path}`;
           return Number(await program.evaluate(`console.log((await fetch('${url}')).status)`));
         },
-        // From inside, as it would take Docker some time to send another.
-        signal: async (signal, times = 1) =>
-          void (await program.evaluate(`for (let i = 0; i < ${times}; i++) process.kill(1, '${signal}')`)),
+        async signal(signal, times = 1) {
+          if (times === 1) return program.kill(signal);
+          // From inside, as it takes Docker some time to send another.
+          await program.evaluate(`for (let time = 0; time < ${times}; time++) process.kill(1, '${signal}')`);
+        },
       };
     },
   },
