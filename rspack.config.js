@@ -63,6 +63,7 @@ export default (options, { IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerR
         minimizerOptions: {
           module: true,
           // Nest's messages name classes and functions.
+          compress: { keep_classnames: true, keep_fnames: true },
           mangle: { keep_classnames: true, keep_fnames: true },
           format: { comments: false },
         },

@@ -64,7 +64,7 @@ async function checkAnswers() {
     progress(`Trying ${contestant.name}`);
     const server = await Server.start(contestant);
     for (const route of ROUTES) {
-      forms.add(`${route} ${Object.keys(await server.get(route))}`);
+      forms.add(`${route} ${Object.keys(await server.get(route)).join()}`);
     }
     await server.stop('SIGINT');
   }

@@ -51,6 +51,22 @@ async function answering(port: number): Promise<void> {
   if (!answered) await answering(port);
 }
 
+it("keeps the names of classes in Nest's messages, although the program is minified", async () => {
+  const service = run({ PORT: '0', LOG_LEVEL: 'debug' });
+  await service.listening();
+  const modules = service.log.flatMap(({ message }) => /^(\S+) dependencies initialized$/.exec(message)?.[1] ?? []);
+  expect(modules.toSorted()).toEqual([
+    'AppModule',
+    'ConfigHostModule',
+    'ConfigModule',
+    'DrainModule',
+    'HealthModule',
+    'InstanceModule',
+    'PortBindingModule',
+    'TerminusModule',
+  ]);
+});
+
 it('points at the TypeScript source in the stack of a failure', async () => {
   // The operating system's name for the host is what this project's code asks for while it starts.
   const failure = join(emptyFolder(), 'failure.mjs');

@@ -1,17 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../support/free-port.js';
-import { describeWith } from '../support/requirement.js';
 import { type Target, targets } from './target.js';
 
 /** What any platform may ask of a service that binds `PORT`. Every clause names the platform and where it says so. */
 describe.each(targets)('$name keeps the contract of', (target) => {
-  const describeTarget = describeWith(
-    target.here,
-    'a Docker engine',
-    'Install it: https://docs.docker.com/engine/install/',
-  );
-
-  describeTarget('every platform', () => {
+  target.describe('every platform', () => {
     // https://12factor.net/port-binding
     it('the twelve-factor app: exports HTTP by binding the port in PORT', async () => {
       const PORT = String(await freePort());
@@ -35,12 +28,15 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://docs.docker.com/reference/dockerfile/#expose
     it('Docker: has a default port without PORT, and with an empty one as Compose passes it on', async () => {
       const service = target.start({ PORT: '', HOST: '127.0.0.3' });
-      const said = await Promise.race([service.program.listening(), service.exit.then(() => service.program.stderr)]);
+      const said = await Promise.race([
+        service.program.listening(),
+        service.program.exit.then(() => service.program.stderr),
+      ]);
       expect(String(said)).toMatch(/^3000$|^Port 3000 is taken/);
     });
   });
 
-  describeTarget('the platforms that choose the port', () => {
+  target.describe('the platforms that choose the port', () => {
     // https://docs.cloud.google.com/run/docs/container-contract: listen on 0.0.0.0, on the port in PORT, without TLS
     it('Cloud Run, Railway, Render: listens on every IPv4 interface, in plain HTTP/1.1', async () => {
       expect((await (await started(target)).get('/health/ready')).status).toBe(200);
@@ -61,7 +57,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     // https://learn.microsoft.com/azure/app-service/configure-language-nodejs: on Windows, PORT is a named pipe
     it('Azure App Service on Windows: refuses a named pipe with a line that says so', async () => {
       const service = target.start({ PORT: '\\\\.\\pipe\\4f1c' });
-      expect(await service.exit).toEqual({ code: 1, signal: null });
+      expect(await service.program.exit).toEqual({ code: 1, signal: null });
       expect(service.program.stderr).toMatch(/^PORT is ".*": it must be .*\n$/);
     });
 
@@ -77,7 +73,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     });
   });
 
-  describeTarget('the platforms that end instances', () => {
+  target.describe('the platforms that end instances', () => {
     // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
     it('Kubernetes: after SIGTERM fails readiness, not liveness, and goes on serving', async () => {
       const service = await started(target);
@@ -99,14 +95,14 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     it('Docker, Cloud Run: ends with status 0 on SIGTERM, by default within ten seconds', async () => {
       const service = await started(target, {});
       await service.signal('SIGTERM');
-      expect(await service.exit).toEqual({ code: 0, signal: null }); // after nine, the shutdown timeout, it would be 1
+      expect(await service.program.exit).toEqual({ code: 0, signal: null }); // after nine, the shutdown timeout, it would be 1
     });
 
     // https://fly.io/docs/reference/configuration/#runtime-options: kill_signal is SIGINT, kill_timeout 5 s
     it('Fly.io: ends with status 0 on SIGINT, without a delay', async () => {
       const service = await started(target, {});
       await service.signal('SIGINT');
-      expect(await service.exit).toEqual({ code: 0, signal: null });
+      expect(await service.program.exit).toEqual({ code: 0, signal: null });
       expect(await service.program.logged(/^SIGINT: draining$/)).toMatchObject({ drainDelayMs: 0 });
     });
 
@@ -114,7 +110,7 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     it('Heroku: takes a SIGTERM that is sent twice for one', async () => {
       const service = await started(target);
       await service.signal('SIGTERM', 2);
-      expect(await service.exit).toEqual({ code: 0, signal: null });
+      expect(await service.program.exit).toEqual({ code: 0, signal: null });
     });
 
     // https://devcenter.heroku.com/articles/http-routing#keepalives: 90 s; AWS 60 s; Google Cloud 600 s

@@ -1,8 +1,8 @@
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, get } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { Container } from '../support/docker.js';
-import { hasDocker } from '../support/image.js';
-import { type Exit, type Program, run } from '../support/service.js';
+import { describe } from '@jest/globals';
+import { Container, describeWithDocker } from '../support/docker.js';
+import { type Program, run } from '../support/service.js';
 
 export interface Answer {
   status: number | undefined;
@@ -13,7 +13,6 @@ export interface Answer {
 /** A service under contract: what a platform sees of it, however it runs. */
 export interface Instance {
   program: Program;
-  exit: Promise<Exit>;
   /** Gets a path over IPv4, once the service listens. */
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>;
   /** The status of an answer over IPv6, from where the service runs. */
@@ -24,20 +23,19 @@ export interface Instance {
 
 export interface Target {
   name: string;
-  /** Is there what it needs? */
-  here: boolean;
+  /** Declares its tests, where there is what it needs. */
+  describe: typeof describe | typeof describe.skip;
   start(env: Record<string, string>): Instance;
 }
 
 export const targets: Target[] = [
   {
     name: 'the built program',
-    here: true,
+    describe,
     start(env) {
       const program = run(env);
       return {
         program,
-        exit: program.exit,
         get: async (path, headers = {}) => request(`http://127.0.0.1:${await program.listening()}${path}`, headers),
         statusOverIPv6: async (path) => (await fetch(`http://[::1]:${await program.listening()}${path}`)).status,
         signal: async (signal, times = 1) => {
@@ -48,13 +46,12 @@ export const targets: Target[] = [
   },
   {
     name: 'the container image',
-    here: hasDocker(),
+    describe: describeWithDocker(),
     start(env) {
       // Docker gives containers no IPv6, not even the loopback, unless it is told to.
       const program = Container.run(env, ['--sysctl', 'net.ipv6.conf.all.disable_ipv6=0']);
       return {
         program,
-        exit: program.exit,
         get: async (path, headers = {}) => request((await program.url()) + path, headers),
         statusOverIPv6: async (path) => {
           const url = `http://[::1]:${await program.listening()}${path}`;

@@ -6,8 +6,8 @@ import { describeWith } from './requirement.js';
 import { Program, onCleanUp } from './service.js';
 
 /** A `describe` for tests that need an engine. */
-export const describeWithDocker = (tool = 'a Docker engine') =>
-  describeWith(hasDocker(), tool, 'Install and start it: https://docs.docker.com/engine/install/');
+export const describeWithDocker = () =>
+  describeWith(hasDocker(), 'a Docker engine', 'Install and start it: https://docs.docker.com/engine/install/');
 
 /** Runs a docker command and gives what it prints to standard output. */
 export async function docker(...args: string[]): Promise<string> {
@@ -38,12 +38,12 @@ export class Container extends Program {
   }
 
   /** @param options of `docker run`, such as `--read-only` */
-  static run(env: Record<string, string> = {}, options: string[] = [], args: string[] = []): Container {
+  static run(env: Record<string, string> = {}, options: string[] = []): Container {
     const name = `port-binding-test-${process.pid}-${count++}`;
     const port = Number(env['PORT'] || 3000);
     const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
     const publish = Number.isInteger(port) && port > 0 ? ['--publish', `127.0.0.1::${port}`] : [];
-    return new Container(name, [...publish, ...variables, ...options, IMAGE, ...args], port);
+    return new Container(name, [...publish, ...variables, ...options, IMAGE], port);
   }
 
   /** Where the host reaches it, once it listens. */
