@@ -70,7 +70,11 @@ export function validate(variables: Record<string, unknown>): Environment {
 }
 
 /** `ConfigService` for every module. The real environment wins over the `.env` file. */
-export const EnvironmentModule = ConfigModule.forRoot({ isGlobal: true, skipProcessEnv: true, validate });
+export const EnvironmentModule = ConfigModule.forRoot({ isGlobal: true, skipProcessEnv: true, validate }).catch(
+  (error: Error) => {
+    throw error instanceof Refusal ? error : new Refusal(`The file .env cannot be read: ${error.message}.`);
+  },
+);
 
 function milliseconds(preset: string, description: string) {
   return v.pipe(

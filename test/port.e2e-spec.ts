@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from './support/free-port.js';
@@ -104,6 +104,15 @@ describe('a PORT that is anything else', () => {
     expect(await service.exit).toEqual({ code: 1, signal: null });
     expect(service.stderr).toMatch(/^PORT is "abc": .*\n$/);
   });
+});
+
+it('a .env that cannot be read is one line, too', async () => {
+  const cwd = emptyFolder();
+  mkdirSync(join(cwd, '.env'));
+  const service = run({}, { cwd });
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.stderr).toMatch(/^The file \.env cannot be read: EISDIR.*\.\n$/);
+  expect(service.stdout).toBe('');
 });
 
 describe('many instances on one host', () => {
