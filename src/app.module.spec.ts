@@ -71,6 +71,7 @@ async function close(signal: TerminationSignal): Promise<void> {
   const { Drain } = await import('./drain/drain.js');
   app.get(Drain).begin(signal);
   await app.close();
+  app.get(Drain).end();
 }
 
 it.each(['SIGTERM', 'SIGINT'] as const)(

@@ -12,6 +12,6 @@ export class AppModule implements OnModuleDestroy {
 
   /** Here, because Nest destroys the root module first: the others keep what requests need until all are answered. */
   async onModuleDestroy(): Promise<void> {
-    await this.drain.complete();
+    await this.drain.run();
   }
 }

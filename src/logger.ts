@@ -9,6 +9,10 @@ const START_UP = new Set<unknown>([
   'NestApplication',
 ]);
 
+// Whoever reads the log may go (EPIPE), or its disk be full: no reason to stop serving, or to drop what is in flight.
+process.stdout.once('error', ({ message }) => process.stderr.write(`Going on without a log: ${message}\n`));
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 /**
  * Nest's logger with every level on standard output, the stream that platforms collect
  * (https://12factor.net/logs): a JSON object a line, or readable text when a person is watching.

@@ -33,7 +33,7 @@ it('listens, answers, and ends with status 0 when asked to', async () => {
   });
   expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).json()).toMatchObject({ port });
-  process.emit('SIGTERM');
+  process.emit('SIGTERM', 'SIGTERM');
   expect(await exited).toBe(0);
   expect(
     stdout

@@ -38,11 +38,15 @@ async function start(): Promise<void> {
     .bind(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
   logger.log(`Listening on port ${bound.port}`, { ...bound }, PortBinding.name);
 
-  onTermination(async (signal) => {
-    app.get(Drain).begin(signal);
-    await app.close();
-    process.exit(0);
-  });
+  const drain = app.get(Drain);
+  onTermination(
+    async (signal) => {
+      drain.begin(signal);
+      await app.close();
+      process.exit(drain.end() ? 0 : 1);
+    },
+    (signal) => drain.abandon(`${signal} again: ended at once`),
+  );
 }
 
 /** A refusal is for the person who runs the service, everything else for the one who programs it. */

@@ -7,7 +7,7 @@ import { Drain } from '../drain/drain.js';
 import { EnvironmentModule } from '../environment.js';
 import { HealthModule } from './health.module.js';
 
-const drain = { draining: false };
+const drain = { phase: 'serving' };
 let app: INestApplication<Server>;
 let bound: AddressInfo;
 
@@ -39,13 +39,13 @@ it('reports the address that the socket is bound to, and its port once more at t
 });
 
 it.each([
-  ['ready', false, '/health/ready', 200, { status: 'ok', info: { instance: { status: 'up' } } }],
-  ['not ready', true, '/health/ready', 503, { status: 'error', error: { instance: { status: 'down' } } }],
-  ['alive', false, '/health/live', 200, { status: 'ok' }],
-  ['alive', true, '/health/live', 200, { status: 'ok' }],
-  ['healthy', true, '/health', 200, { status: 'ok' }],
-])('is %s when draining is %s: GET %s', async (_, draining, path, status, body) => {
-  drain.draining = draining;
+  ['ready', 'serving', '/health/ready', 200, { status: 'ok', info: { instance: { status: 'up' } } }],
+  ['not ready', 'draining', '/health/ready', 503, { status: 'error', error: { instance: { status: 'down' } } }],
+  ['alive', 'serving', '/health/live', 200, { status: 'ok' }],
+  ['alive', 'draining', '/health/live', 200, { status: 'ok' }],
+  ['healthy', 'draining', '/health', 200, { status: 'ok' }],
+])('is %s while %s: GET %s', async (_, phase, path, status, body) => {
+  drain.phase = phase;
   const answer = await health(path);
   expect(answer).toMatchObject({ status, body, cacheControl: 'no-store' });
 });

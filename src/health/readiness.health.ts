@@ -11,6 +11,6 @@ export class ReadinessHealth {
 
   check() {
     const instance = this.indicator.check('instance');
-    return this.drain.draining ? instance.down('draining') : instance.up();
+    return this.drain.phase === 'serving' ? instance.up() : instance.down('draining');
   }
 }

@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { lingeringClose } from './lingering-close.js';
+
+/** One connection of HTTP/1.1: the answers that it waits for, which of them says `Connection: close`, and its end. */
+export class Connection {
+  /** Requests that wait for an answer, or for the rest of one. */
+  inFlight = 0;
+  private newest: ServerResponse | undefined;
+  /** The answer that was told to say `Connection: close`. */
+  private last: ServerResponse | undefined;
+  private pipelining = false;
+
+  constructor(private readonly socket: Socket) {
+    // Node's own way to close a connection behind its last answer: here, because it does not look for an unread body.
+    const close = socket.destroySoon.bind(socket);
+    let closing = false;
+    socket.destroySoon = () => {
+      if (!closing) lingeringClose(socket, this.newest?.req, this.pipelining, close);
+      closing = true;
+    };
+  }
+
+  /** Some of an answer is out, but not all of it. */
+  get halfway(): boolean {
+    return this.inFlight > 0 && this.newest?.headersSent === true;
+  }
+
+  /** @returns false when the request came behind an answer that has said `Connection: close`: it gets no answer */
+  begin(response: ServerResponse): boolean {
+    this.pipelining ||= this.inFlight > 0;
+    this.newest = response;
+    if (this.last?.headersSent) return false;
+    this.inFlight++;
+    return true;
+  }
+
+  /** The answer to a request has ended, whole or not. */
+  end(): void {
+    this.inFlight--;
+    // What an idle connection holds on to, each of thousands does. A body that nobody has read may still be coming.
+    if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
+  }
+
+  /**
+   * Lets the newest answer say `Connection: close`, and takes that back from the one that was the newest before: Node
+   * closes the connection behind the answer that says so, and would drop those to the requests pipelined after it.
+   */
+  announceClose(): void {
+    if (this.inFlight === 0 || this.newest === undefined || this.newest.headersSent) return;
+    this.last?.removeHeader('Connection');
+    this.last = this.newest.setHeader('Connection', 'close');
+  }
+
+  /** A connection without a whole request, be it idle or halfway through a header, has no answer to wait for. */
+  closeIfIdle(): void {
+    if (this.inFlight === 0) this.socket.destroySoon();
+  }
+
+  /** To whom the connection was upgraded, its end belongs as well. */
+  letGo(): void {
+    Reflect.deleteProperty(this.socket, 'destroySoon');
+  }
+}

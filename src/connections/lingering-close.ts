@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** The bounds of nginx, https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_time and the next. */
+const LINGERING_TIME_MS = 30_000;
+const LINGERING_TIMEOUT_MS = 5_000;
+
+/** Twice what Cloud Run lets through, the largest of the platforms' limits: https://cloud.google.com/run/quotas. */
+const LINGERING_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Closes a connection behind its last answer without taking that answer back. Were it closed while the client is still
+ * sending, the kernel would answer what comes with a reset, and a reset overtakes the answer: balancers make a 502 of
+ * it. So what is left is read and thrown away first, within bounds (RFC 9112, 9.6).
+ *
+ * @param request the newest on the connection: its body may still be on its way
+ * @param pipelining whether the client sends requests without waiting for answers: more of them may be on their way
+ * @param close closes without lingering
+ */
+export function lingeringClose(
+  socket: Socket,
+  request: IncomingMessage | undefined,
+  pipelining: boolean,
+  close: () => void,
+): void {
+  const bodyOnItsWay = request !== undefined && !request.complete;
+  if (!bodyOnItsWay && !pipelining) return close();
+
+  const limit = socket.bytesRead + LINGERING_BYTES;
+  socket.on('data', () => {
+    if (socket.bytesRead > limit) close();
+  });
+  const timer = setTimeout(close, LINGERING_TIME_MS);
+  socket.once('close', () => clearTimeout(timer));
+  socket.setTimeout(LINGERING_TIMEOUT_MS, close);
+
+  if (pipelining) {
+    socket.end(); // How much is still to come only the client knows. It ends its side when it sees this end.
+  } else {
+    request?.once('end', close);
+  }
+  request?.resume(); // the handler may have paused it
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Connections } from '../connections/connections.js';
+import type { Environment } from '../environment.js';
+
+/** The server below Nest: its time-outs, and the way that every request takes before it gets to Express. */
+@Injectable()
+export class HttpServer implements OnModuleInit {
+  connections!: Connections;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly config: ConfigService<Environment, true>,
+  ) {}
+
+  onModuleInit(): void {
+    const server = this.server;
+    server.keepAliveTimeout = this.config.get('KEEP_ALIVE_TIMEOUT_MS', { infer: true });
+    // A request arrives whole within these times or its connection is closed (408), however slowly it trickles: 10 s
+    // for a header is generous, and 30 s is when a router in front gives up (Heroku's H12).
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    this.connections = new Connections(server);
+    // By then all that wants the server's requests has said so: socket.io puts itself before Express.
+    server.once('listening', () => this.standInFront(server));
+  }
+
+  /** Takes no more connections. Those that are open stay so. */
+  closePort(): void {
+    this.server.close();
+  }
+
+  private standInFront(server: Server): void {
+    const listeners = server.listeners('request');
+    server.removeAllListeners('request');
+    server.on('request', (request, response) => {
+      this.receive(response, () => listeners.forEach((listen) => listen.call(server, request, response)));
+    });
+    for (const event of ['upgrade', 'connect']) {
+      if (server.listenerCount(event) > 0) {
+        server.prependListener(event, ({ socket }: IncomingMessage) => this.connections.upgrade(socket));
+      }
+    }
+  }
+
+  private receive(response: ServerResponse, handle: () => void): void {
+    if (!this.connections.begin(response)) return;
+    if (this.connections.closing) {
+      // A turn later, the parser has shown what else is in the same segment: only the last answer may say close.
+      setImmediate(handle);
+    } else {
+      handle();
+    }
+  }
+
+  private get server(): Server {
+    return this.adapterHost.httpAdapter.getHttpServer();
+  }
+}
