@@ -26,12 +26,12 @@ export function lingeringClose(
   const bodyOnItsWay = request !== undefined && !request.complete;
   if (!bodyOnItsWay && !pipelining) return close();
 
-  const limit = socket.bytesRead + LINGERING_BYTES;
-  socket.on('data', () => {
-    if (socket.bytesRead > limit) close();
-  });
-  const timer = setTimeout(close, LINGERING_TIME_MS);
-  socket.once('close', () => clearTimeout(timer));
+  const [end, limit] = [performance.now() + LINGERING_TIME_MS, socket.bytesRead + LINGERING_BYTES];
+  // A look now and then, as a listener for 'data' would take the connection away from Node's parser.
+  const watch = setInterval(() => {
+    if (performance.now() > end || socket.bytesRead > limit) close();
+  }, 100);
+  socket.once('close', () => clearInterval(watch));
   socket.setTimeout(LINGERING_TIMEOUT_MS, close);
 
   if (pipelining) {
