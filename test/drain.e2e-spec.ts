@@ -3,7 +3,9 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Connection, get, slow } from './support/connection.js';
-import { emptyFolder, run, start } from './support/service.js';
+import { freePort } from './support/free-port.js';
+import { answering, refusing } from './support/reachable.js';
+import { Program, emptyFolder, run, start } from './support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 const ENDED_BADLY = { code: 1, signal: null };
@@ -124,6 +126,51 @@ it('SIGINT drains without the drain delay', async () => {
   expect(service.log.map(({ message }) => message)).toContain('SIGINT: draining');
 });
 
+describe('an answer to a request whose body nobody reads', () => {
+  const body = 'x'.repeat(4 * 1024 * 1024); // more than the kernel holds on the way
+  const length = `Content-Length: ${body.length}\r\n\r\n${body}`;
+  const chunk = `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+
+  it.each([
+    ['with a length', length],
+    ['in chunks', chunk],
+  ])('arrives whole in a drain, and no reset behind it: %s', async (_, sent) => {
+    const { service, port } = await start({ DRAIN_DELAY_MS: '3000' });
+    service.kill('SIGTERM');
+    await service.logged(/^SIGTERM: draining$/);
+    const client = (await Connection.open(port)).send(`POST / HTTP/1.1\r\nHost: test\r\n${sent}`);
+    expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+    expect(await client.end).toBe('closed');
+    expect(await service.exit).toEqual(ENDED_WELL);
+  });
+
+  it('arrives whole when the client asked to close, as nginx does with plain proxy_pass', async () => {
+    const { port } = await start();
+    const client = (await Connection.open(port)).send(`POST / HTTP/1.0\r\nConnection: close\r\n${length}`);
+    expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+    expect(await client.end).toBe('closed');
+  });
+
+  it('does not hold the end past the shutdown timeout when the body trickles for ever, and counts as answered', async () => {
+    const { service, port } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' });
+    const client = (await Connection.open(port)).send(
+      'POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n',
+    );
+    expect(await client.answers()).toMatchObject([{ status: 404 }]);
+    const trickle = setInterval(() => client.send('x'), 100);
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual(ENDED_WELL);
+    clearInterval(trickle);
+    expect(service.log.at(-1)).toMatchObject({ message: 'Done: every request is answered' });
+  });
+});
+
+it('ends with status 0 when nothing is in flight, however short the shutdown timeout', async () => {
+  const { service } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1' });
+  service.kill('SIGTERM');
+  expect(await service.exit).toEqual(ENDED_WELL);
+});
+
 describe('a second signal', () => {
   it.each([
     ['SIGTERM', 'SIGTERM'],
@@ -139,7 +186,10 @@ describe('a second signal', () => {
     expect(await service.exit).toEqual(ENDED_BADLY);
     clearInterval(again);
     expect(await client.end).toMatch(/closed|ECONNRESET/);
-    expect(service.log.map(({ message }) => message)).not.toContain('Done: every request is answered');
+    expect(service.log.at(-1)).toMatchObject({
+      level: 'error',
+      message: `${second} again: ended at once, cut off: unanswered requests (1)`,
+    });
   });
 
   it('is ignored when it is the echo of the first, as from npm or Heroku', async () => {
@@ -148,6 +198,46 @@ describe('a second signal', () => {
     service.kill('SIGTERM');
     service.kill('SIGINT');
     expect(await service.exit).toEqual(ENDED_WELL);
+  });
+
+  it('is ignored when it came as an echo but is handled late, because the program was busy', async () => {
+    // Both signals wait when the first is handled, and what comes right behind that takes 400 ms.
+    const busy = `process.once('SIGTERM', () => process.nextTick(() => {
+      for (const end = Date.now() + 400; Date.now() < end;);
+    }))`;
+    const { service } = await start(
+      { DRAIN_DELAY_MS: '300' },
+      { execArgv: ['--import', `data:text/javascript,${encodeURIComponent(busy)}`] },
+    );
+    service.kill('SIGTERM');
+    service.kill('SIGINT');
+    expect(await service.exit).toEqual(ENDED_WELL);
+  });
+});
+
+describe('SIGHUP', () => {
+  it('drains as SIGINT does when the terminal is closed', async () => {
+    const port = await freePort();
+    // `script` runs the program on a terminal of its own, which is gone when `script` is.
+    const terminal = new Program('script', ['--quiet', '--command', `${process.execPath} dist/main.js`, '/dev/null'], {
+      env: { ...process.env, PORT: String(port), DRAIN_DELAY_MS: '20000', SHUTDOWN_TIMEOUT_MS: '25000' },
+    });
+    await answering(port);
+    const client = (await Connection.open(port)).send(`${slow('GET', '/', 2)}{`);
+    await (await Connection.open(port)).request(get('/'));
+    terminal.kill('SIGKILL');
+    await refusing(port);
+    expect(await client.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
+    expect(await client.end).toBe('closed');
+  });
+
+  it('is ignored by a program that no terminal belongs to, as nohup promises', async () => {
+    const { service, port } = await start({ DRAIN_DELAY_MS: '0' }, { via: ['nohup'] });
+    service.kill('SIGHUP');
+    expect(await (await Connection.open(port)).request(get('/health/ready'))).toMatchObject({ status: 200 });
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual(ENDED_WELL);
+    expect(service.log.map(({ message }) => message)).not.toContain('SIGHUP: draining');
   });
 });
 
