@@ -138,9 +138,12 @@ describe('an answer to a request whose body nobody reads', () => {
     const { service, port } = await start({ DRAIN_DELAY_MS: '3000' });
     service.kill('SIGTERM');
     await service.logged(/^SIGTERM: draining$/);
-    const client = (await Connection.open(port)).send(`POST / HTTP/1.1\r\nHost: test\r\n${sent}`);
-    expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
-    expect(await client.end).toBe('closed');
+    const clients = await Promise.all(Array.from({ length: 8 }, () => Connection.open(port)));
+    for (const client of clients) client.send(`POST / HTTP/1.1\r\nHost: test\r\n${sent}`);
+    for (const client of clients) {
+      expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+      expect(await client.end).toBe('closed');
+    }
     expect(await service.exit).toEqual(ENDED_WELL);
   });
 
@@ -201,16 +204,22 @@ describe('a second signal', () => {
   });
 
   it('is ignored when it came as an echo but is handled late, because the program was busy', async () => {
-    // Both signals wait when the first is handled, and what comes right behind that takes 400 ms.
-    const busy = `process.once('SIGTERM', () => process.nextTick(() => {
-      for (const end = Date.now() + 400; Date.now() < end;);
-    }))`;
-    const { service } = await start(
+    // What comes right behind the first signal, whichever that is, takes 400 ms: the second one waits all the while.
+    const busy = `let first = true;
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {
+      if (first) process.nextTick(() => { for (const end = Date.now() + 400; Date.now() < end;); });
+      first = false;
+    });`;
+    const { service, port } = await start(
       { DRAIN_DELAY_MS: '300' },
       { execArgv: ['--import', `data:text/javascript,${encodeURIComponent(busy)}`] },
     );
-    service.kill('SIGTERM');
+    const client = (await Connection.open(port)).send(`${slow('GET', '/', 2)}{`);
+    await (await Connection.open(port)).request(get('/'));
     service.kill('SIGINT');
+    service.kill('SIGTERM');
+    await service.logged(/^Stopped accepting/);
+    expect(await client.send('}').answers()).toMatchObject([{ status: 200 }]);
     expect(await service.exit).toEqual(ENDED_WELL);
   });
 });
