@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { HAPROXY } from './rolling/balancer.js';
 import { rollingDeploy } from './rolling/deploy.js';
+import { copyProject } from './support/project.js';
 import { describeWith } from './support/requirement.js';
 
 describeWith(
@@ -19,6 +23,18 @@ describeWith(
 
   it('loses some without a drain delay, or the test above could not fail', async () => {
     const { lost } = await rollingDeploy({ ...twice, env: { DRAIN_DELAY_MS: '0' } });
+    expect(lost).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('loses some without the lingering close, or its load would not show it', async () => {
+    const project = copyProject({ dependencies: true });
+    writeFileSync(
+      join(project, 'src/connections/lingering-close.ts'),
+      'export const lingeringClose = (...[, , , close]: [unknown, unknown, unknown, () => void]) => close();\n',
+    );
+    execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
+    const program = join(project, 'dist/main.js');
+    const { lost } = await rollingDeploy({ ...twice, program, env: { DRAIN_DELAY_MS: '1500' } });
     expect(lost).toBeGreaterThan(0);
   }, 120_000);
 

@@ -7,6 +7,8 @@ export interface Options {
   check: string;
   /** The environment of every instance. */
   env?: Record<string, string>;
+  /** The program, if not the one that is built here. */
+  program?: string;
   /** How often every instance is replaced. */
   times: number;
   /** Go on until at least so many requests have been sent. */
@@ -32,10 +34,10 @@ interface Instance {
  * that the operating system chooses, then SIGTERM to the old one. Counts the requests that were not answered.
  */
 export async function rollingDeploy(options: Options): Promise<Outcome> {
-  const { check, env = {}, times, requests, onProgress = () => undefined } = options;
+  const { check, env = {}, program, times, requests, onProgress = () => undefined } = options;
   const balancer = await Balancer.start(check);
   const join = async (): Promise<Instance> => {
-    const instance = await start(env);
+    const instance = await start(env, program === undefined ? {} : { program });
     await balancer.add(instance.port);
     return instance;
   };

@@ -4,7 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** What one client does over and over. */
 interface Kind {
   method: 'GET' | 'POST';
-  body?: string;
+  body?: Buffer;
+  type?: string;
+  /** Without a length, in chunks. */
+  chunked?: boolean;
   /** How long the client takes to send the body, in milliseconds. */
   slowness?: number;
   keepAlive: boolean;
@@ -12,29 +15,27 @@ interface Kind {
   status: number;
 }
 
-const BODY = JSON.stringify({ text: 'x'.repeat(2000) });
+const JSON_BODY = { body: Buffer.from(JSON.stringify({ text: 'x'.repeat(2000) })), type: 'application/json' };
 
-// The service has nothing to POST to: its own 404 is the answer to have, as it is given after the body is read whole.
+// No parser reads this one. The answer comes at once, while nearly all of the body is yet to be sent.
+const UPLOAD = { body: Buffer.alloc(1_000_000, 1), type: 'application/octet-stream', slowness: 100 };
+
+// The service has nothing to POST to: its own 404 is the answer to have.
 const MIX: Kind[] = [
-  ...Array.from({ length: 6 }, (): Kind => ({ method: 'GET', keepAlive: true, status: 200 })),
-  ...Array.from({ length: 2 }, (): Kind => ({ method: 'GET', keepAlive: false, status: 200 })),
-  ...Array.from({ length: 4 }, (): Kind => ({ method: 'POST', body: BODY, keepAlive: true, status: 404 })),
-  ...Array.from({ length: 2 }, (): Kind => ({ method: 'POST', body: BODY, keepAlive: false, status: 404 })),
-  ...Array.from({ length: 4 }, (): Kind => ({
-    method: 'POST',
-    body: BODY,
-    slowness: 500,
-    keepAlive: true,
-    status: 404,
-  })),
-  ...Array.from({ length: 2 }, (): Kind => ({
-    method: 'GET',
-    body: BODY,
-    slowness: 500,
-    keepAlive: false,
-    status: 200,
-  })),
+  ...times(6, { method: 'GET', keepAlive: true, status: 200 }),
+  ...times(2, { method: 'GET', keepAlive: false, status: 200 }),
+  ...times(4, { method: 'POST', ...JSON_BODY, keepAlive: true, status: 404 }),
+  ...times(2, { method: 'POST', ...JSON_BODY, keepAlive: false, status: 404 }),
+  ...times(4, { method: 'POST', ...JSON_BODY, slowness: 500, keepAlive: true, status: 404 }),
+  ...times(2, { method: 'GET', ...JSON_BODY, slowness: 500, keepAlive: false, status: 200 }),
+  ...[true, false].flatMap((keepAlive) =>
+    [true, false].flatMap((chunked) => times(2, { method: 'POST', ...UPLOAD, chunked, keepAlive, status: 404 })),
+  ),
 ];
+
+function times(count: number, kind: Kind): Kind[] {
+  return Array.from({ length: count }, () => kind);
+}
 
 /** A steady mixed load: each of the clients above sends one request after another until it is told to stop. */
 export class Load {
@@ -83,7 +84,7 @@ export class Load {
     }
   }
 
-  private async send({ method, body, slowness = 0, keepAlive }: Kind): Promise<number> {
+  private async send({ method, body, type, chunked = false, slowness = 0, keepAlive }: Kind): Promise<number> {
     return new Promise((done, fail) => {
       const outgoing = request(
         {
@@ -92,7 +93,10 @@ export class Load {
           path: '/',
           method,
           agent: keepAlive ? this.agent : false,
-          headers: body ? { 'Content-Type': 'application/json', 'Content-Length': body.length } : {},
+          headers: {
+            ...(type !== undefined && { 'Content-Type': type }),
+            ...(body && !chunked && { 'Content-Length': body.length }),
+          },
         },
         (response) => {
           response.on('error', fail);
@@ -101,9 +105,9 @@ export class Load {
         },
       );
       outgoing.on('error', fail);
-      if (slowness > 0) {
-        outgoing.write(body!.slice(0, 1000));
-        setTimeout(() => outgoing.end(body!.slice(1000)), slowness);
+      if (body && slowness > 0) {
+        outgoing.write(body.subarray(0, 1000));
+        setTimeout(() => outgoing.end(body.subarray(1000)), slowness);
       } else {
         outgoing.end(body);
       }
