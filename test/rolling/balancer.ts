@@ -5,10 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../support/free-port.js';
 import { Program, emptyFolder } from '../support/service.js';
 
-/** Where HAProxy is, or nothing. Debian puts it where not every user's PATH looks. */
-export const HAPROXY = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
-  .map((folder) => join(folder, 'haproxy'))
-  .find((file) => existsSync(file));
+/** Where a balancer's program is, or nothing. Debian puts them where not every user's PATH looks. */
+export function installed(name: string): string | undefined {
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
+}
+
+export const HAPROXY = installed('haproxy');
 
 /**
  * A real HAProxy in front of instances that come and go, with its retries off, so that nothing hides a lost request.
