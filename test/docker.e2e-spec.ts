@@ -173,10 +173,10 @@ describe('the image', () => {
 
     const program = files.filter(({ path }) => !path.startsWith('cache/'));
     expect(program.map(({ path }) => path).toSorted()).toEqual([
-      'dist/healthcheck.js',
-      'dist/healthcheck.js.map',
       'dist/main.js',
       'dist/main.js.map',
+      'dist/probe.js',
+      'dist/probe.js.map',
       'dist/vendor.js',
       'package.json',
     ]);
