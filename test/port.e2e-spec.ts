@@ -47,6 +47,15 @@ describe('a PORT that is valid', () => {
     expect(await run({}, { cwd }).listening()).toBe(fromFile);
     expect(await run({ PORT: String(fromEnvironment) }, { cwd }).listening()).toBe(fromEnvironment);
   });
+
+  it('comes from the .env file where the environment has it set to nothing', async () => {
+    const port = await freePort();
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, '.env'), `PORT=${port}\nHOST=127.0.0.1\nLOG_LEVEL=debug\n`);
+    const service = run({ PORT: '', HOST: '', LOG_LEVEL: '' }, { cwd });
+    expect(await service.logged(/^Listening/)).toMatchObject({ port, address: '127.0.0.1' });
+    expect(service.log.map(({ level }) => level)).toContain('debug');
+  });
 });
 
 describe('a PORT that is anything else', () => {
@@ -70,7 +79,7 @@ describe('a PORT that is anything else', () => {
     ['65536', '"65536"'],
     ['12345678901234567890', '"12345678901234567890"'],
     ['tcp://10.0.0.1:80', '"tcp://10.0.0.1:80", which is what a Kubernetes Service link looks like'],
-    ['\\\\.\\pipe\\x', '"\\\\\\\\.\\\\pipe\\\\x"'],
+    ['\\\\.\\pipe\\x', '"\\\\\\\\.\\\\pipe\\\\x", which is a named pipe, as iisnode on Windows sets it'],
     ['/tmp/x.sock', '"/tmp/x.sock"'],
     ['3000\u200b', '"3000\\u200b"'],
     ['\ufeff3000', '"\\ufeff3000"'],
