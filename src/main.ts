@@ -1,4 +1,5 @@
 import { onTermination } from './termination.js'; // first, to hear a signal from the first moment on
+import './working-directory.js';
 import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
 import { ConfigService } from '@nestjs/config';

@@ -124,6 +124,15 @@ it('a .env that cannot be read is one line, too', async () => {
   expect(service.stdout).toBe('');
 });
 
+it('a working directory that was deleted is one line, too', async () => {
+  const cwd = join(emptyFolder(), 'gone');
+  mkdirSync(cwd);
+  const service = run({ PORT: '0' }, { cwd, via: ['sh', '-c', 'rmdir "$PWD" && exec "$@"', 'sh'] });
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.stderr).toBe('The working directory is gone: start the service in one that exists.\n');
+  expect(service.stdout).toBe('');
+});
+
 describe('many instances on one host', () => {
   it('each report their own port', async () => {
     const [one, other] = await Promise.all([start(), start()]);
