@@ -26,3 +26,12 @@ it.each(['/health/ready', '/health/live', '/health', '/'])(
     expect((await fetch(url + path)).status).toBe(200);
   },
 );
+
+it('a fork with a prefix answers what it does not know in JSON, outside of the prefix as well', async () => {
+  const answers = await Promise.all(['/nowhere', '/api/nowhere'].map((path) => fetch(url + path)));
+  expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([
+    { statusCode: 404, message: 'Cannot GET /nowhere', error: 'Not Found' },
+    { statusCode: 404, message: 'Cannot GET /api/nowhere', error: 'Not Found' },
+  ]);
+});
