@@ -165,7 +165,7 @@ describe('as PID 1, which gets no default action for a signal', () => {
     expect(await clients[0]!.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
     expect(await patient.exit).toEqual(ENDED_WELL);
     expect(await endless.exit).toEqual({ code: 1, signal: null });
-    expect(endless.log.at(-1)).toMatchObject({ message: 'Shutdown timeout, requests cut off: 1' });
+    expect(endless.log.at(-1)).toMatchObject({ message: 'Shutdown timeout, cut off: unanswered requests (1)' });
   });
 });
 
