@@ -16,14 +16,13 @@ function isInstalled(request) {
 
 /**
  * The service in two files: `main.js` is this project's code, `vendor.js` all that it needs of its dependencies. To find,
- * load and compile some 600 files is most of what a Nest service does when it starts. `healthcheck.js` is a program of
- * its own.
+ * load and compile some 600 files is most of what a Nest service does when it starts. `probe.js` is a program of its own.
  */
 export default (options, { IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin }) => ({
   ...options,
   mode: 'production',
   devtool: false,
-  entry: { main: options.entry, healthcheck: resolve('src/healthcheck.ts') },
+  entry: { main: options.entry, probe: resolve('src/probe.ts') },
   output: { ...options.output, filename: '[name].js', chunkFilename: '[name].js' },
   externals: [],
   externalsPresets: { node: true },

@@ -33,6 +33,14 @@ it('takes a variable that is set to nothing for one that is not set', () => {
   expect(validate(Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, ''])))).toEqual(DEFAULTS);
 });
 
+it('takes the last of several sources, but not one that is set to nothing', () => {
+  expect(validate({ PORT: '5000', LOG_LEVEL: 'warn' }, { PORT: '', LOG_LEVEL: 'debug' })).toEqual({
+    ...DEFAULTS,
+    PORT: 5000,
+    LOG_LEVEL: 'debug',
+  });
+});
+
 it('gives only what it has validated', () => {
   expect(validate({ PORT: '8080', PATH: '/bin' })).toEqual({ ...DEFAULTS, PORT: 8080 });
 });
@@ -46,6 +54,8 @@ it.each([
   '::',
   '::1',
   'fe80::1%eth0',
+  '::ffff:127.0.0.1',
+  '240.0.0.1',
   'localhost',
   'db-1.example.com',
   'my_service',
@@ -70,9 +80,20 @@ it.each([' ', '-1', '1.5', '1e3', '86400001', 'soon'])('refuses %j for a number 
   }
 });
 
-it('recognises a Kubernetes Service link', () => {
-  expect(refusal({ PORT: 'tcp://10.0.0.1:80' })).toContain('which is what a Kubernetes Service link looks like');
+it.each([
+  [{ PORT: 'tcp://10.0.0.1:80' }, 'which is what a Kubernetes Service link looks like'],
+  [{ PORT: '\\\\.\\pipe\\4f1c' }, 'which is a named pipe, as iisnode on Windows sets it'],
+  [{ HOST: '224.0.0.1' }, 'which is a multicast or broadcast address'],
+])('recognises what %j is', (variables, hint) => {
+  expect(refusal(variables)).toContain(`", ${hint}`);
 });
+
+it.each(['224.0.0.1', '239.255.255.255', '255.255.255.255', 'ff02::1', 'ff02::1%lo', '::ffff:224.0.0.1'])(
+  'refuses %s for a host, as nobody can connect to it',
+  (HOST) => {
+    expect(refusal({ HOST })).toMatch(/^HOST is ".*", which is a multicast or broadcast address /);
+  },
+);
 
 it.each(['info', 'LOG', 'silent'])('refuses %s for a log level', (LOG_LEVEL) => {
   expect(refusal({ LOG_LEVEL })).toBe(

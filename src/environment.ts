@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { ConfigModule } from '@nestjs/config';
 import * as v from 'valibot';
 import { Refusal } from './refusal.js';
@@ -7,6 +7,12 @@ import { Refusal } from './refusal.js';
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
 
 const DAY_MS = 86_400_000;
+
+/** Multicast and broadcast: some systems listen on these, but no TCP connection ever gets there. In IPv6 notation, too. */
+const GROUPS = new BlockList();
+GROUPS.addSubnet('224.0.0.0', 4, 'ipv4');
+GROUPS.addAddress('255.255.255.255', 'ipv4');
+GROUPS.addSubnet('ff00::', 8, 'ipv6');
 
 /**
  * Every variable that the service reads: its default, its rule, and the sentence that the README has for it.
@@ -58,11 +64,12 @@ export type Environment = v.InferOutput<typeof environmentSchema>;
  * Validates raw variables. One that is set to nothing counts as unset: `PORT=` is how a Compose file passes on a
  * variable that its own environment lacks.
  *
+ * @param sources where they come from: a later one wins over those before it
  * @throws {Refusal} a line for each invalid variable
  */
-export function validate(variables: Record<string, unknown>): Environment {
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
-  const result = v.safeParse(environmentSchema, given);
+export function validate(...sources: Record<string, unknown>[]): Environment {
+  const given = sources.flatMap((variables) => Object.entries(variables)).filter(([, value]) => value !== '');
+  const result = v.safeParse(environmentSchema, Object.fromEntries(given));
   if (!result.success) {
     throw new Refusal(result.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`).join('\n'));
   }
@@ -70,11 +77,15 @@ export function validate(variables: Record<string, unknown>): Environment {
 }
 
 /** `ConfigService` for every module. The real environment wins over the `.env` file. */
-export const EnvironmentModule = ConfigModule.forRoot({ isGlobal: true, skipProcessEnv: true, validate }).catch(
-  (error: Error) => {
-    throw error instanceof Refusal ? error : new Refusal(`The file .env cannot be read: ${error.message}.`);
-  },
-);
+export const EnvironmentModule = ConfigModule.forRoot({
+  isGlobal: true,
+  skipProcessEnv: true,
+  // What the file says, alone: merged with the real environment, a variable set to nothing there would hide it.
+  validatePredefined: false,
+  validate: (file) => validate(file, process.env),
+}).catch((error: Error) => {
+  throw error instanceof Refusal ? error : new Refusal(`The file .env cannot be read: ${error.message}.`);
+});
 
 function milliseconds(preset: string, description: string) {
   return v.pipe(
@@ -108,7 +119,11 @@ function isMilliseconds(value: string): value is string {
 // A last label that is a number is refused, because resolvers read such a name as an IPv4 address: 3000 is 0.0.11.184.
 function isHost(value: string): value is string {
   const name = /^(?=.{1,253}$)([a-z0-9_][a-z0-9_-]{0,62}\.)*(?!(\d+|0x[0-9a-f]*)$)[a-z0-9_][a-z0-9_-]{0,62}$/i;
-  return isIP(value) !== 0 || name.test(value);
+  return isIP(value) === 0 ? name.test(value) : !isGroup(value);
+}
+
+function isGroup(value: string): boolean {
+  return GROUPS.check(value, isIPv6(value) ? 'ipv6' : 'ipv4');
 }
 
 function isLogLevel(value: string): value is (typeof LOG_LEVELS)[number] {
@@ -126,7 +141,11 @@ function quote(value: string): string {
 }
 
 function hint(value: string): string {
-  return value.startsWith('tcp://')
-    ? ', which is what a Kubernetes Service link looks like (set enableServiceLinks: false in the Pod)'
-    : '';
+  if (value.startsWith('tcp://')) {
+    return ', which is what a Kubernetes Service link looks like (set enableServiceLinks: false in the Pod)';
+  }
+  if (value.startsWith('\\\\.\\pipe\\')) {
+    return ', which is a named pipe, as iisnode on Windows sets it (run on Linux, or behind HttpPlatformHandler with PORT=%HTTP_PLATFORM_PORT%)';
+  }
+  return isGroup(value) ? ', which is a multicast or broadcast address that nobody can connect to' : '';
 }

@@ -26,7 +26,8 @@ describe('docker compose up', () => {
   let balancer: number;
   let url: string;
 
-  const run = async (command: string, ...args: string[]) => (await promisify(execFile)(command, args, { env })).stdout;
+  const run = async (command: string, ...args: string[]) =>
+    (await promisify(execFile)(command, args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout;
   const compose = async (...args: string[]) => run(COMPOSE![0]!, ...COMPOSE!.slice(1), ...args);
   const replicas = async () => (await compose('ps', '-q', 'service')).trim().split('\n');
   const down = () => spawnSync(COMPOSE![0]!, [...COMPOSE!.slice(1), 'down', '--timeout', '0'], { env });

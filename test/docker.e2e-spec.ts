@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
@@ -134,6 +135,20 @@ describe('as PID 1, which gets no default action for a signal', () => {
     clearInterval(again);
   });
 
+  it('opens no debugger on SIGUSR1, and goes on', async () => {
+    const container = Container.run({ DRAIN_DELAY_MS: '0' });
+    await container.listening();
+    container.kill('SIGUSR1');
+    const status = await container.evaluate(
+      `import { readFileSync } from 'node:fs'; console.log(readFileSync('/proc/1/status', 'utf8'))`,
+    );
+    const caught = BigInt(`0x${/^SigCgt:\s*(\w+)$/m.exec(status)![1]}`);
+    expect(caught & (1n << BigInt(constants.signals.SIGUSR1 - 1))).toBe(0n);
+    container.kill('SIGTERM');
+    expect(await container.exit).toEqual(ENDED_WELL);
+    expect(container.stderr).toBe('');
+  });
+
   it('answers what is in flight, and ends with status 1 when that takes longer than the shutdown timeout', async () => {
     const env = { DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '8000' };
     const [patient, endless] = [Container.run(env), Container.run(env)];
@@ -150,7 +165,7 @@ describe('as PID 1, which gets no default action for a signal', () => {
     expect(await clients[0]!.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
     expect(await patient.exit).toEqual(ENDED_WELL);
     expect(await endless.exit).toEqual({ code: 1, signal: null });
-    expect(endless.log.at(-1)).toMatchObject({ message: 'Shutdown timeout, requests cut off: 1' });
+    expect(endless.log.at(-1)).toMatchObject({ message: 'Shutdown timeout, cut off: unanswered requests (1)' });
   });
 });
 
@@ -173,10 +188,10 @@ describe('the image', () => {
 
     const program = files.filter(({ path }) => !path.startsWith('cache/'));
     expect(program.map(({ path }) => path).toSorted()).toEqual([
-      'dist/healthcheck.js',
-      'dist/healthcheck.js.map',
       'dist/main.js',
       'dist/main.js.map',
+      'dist/probe.js',
+      'dist/probe.js.map',
       'dist/vendor.js',
       'package.json',
     ]);
@@ -215,8 +230,10 @@ describe('the image', () => {
       'org.opencontainers.image.version': packageJson.version,
     });
     expect(config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-    const command = packageJson.scripts['start:prod'].replace('exec node', '/nodejs/bin/node').split(' ');
-    expect([...config.Entrypoint, ...config.Cmd]).toEqual(command);
+    const command = packageJson.scripts['start:prod']
+      .replace('exec node', '/nodejs/bin/node')
+      .replace('dist/', '--disable-sigusr1 dist/');
+    expect([...config.Entrypoint, ...config.Cmd]).toEqual(command.split(' '));
   });
 
   it('is built again without installing the packages again when only src has changed', async () => {

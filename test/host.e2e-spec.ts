@@ -35,6 +35,23 @@ it('a host name binds the address that it resolves to', async () => {
   expect((await service.logged(/^Listening/))['address']).toMatch(/^(127\.0\.0\.1|::1)$/);
 });
 
+it.each(['fe80::1', 'fe80::1%nope'])('a link-local address without its interface is refused: HOST=%s', async (HOST) => {
+  const service = run({ PORT: '0', HOST });
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.stderr).toMatch(/^HOST fe80::1\S* names no interface of this machine: .* as in fe80::1%eth0, .*\.\n$/);
+  expect(service.stdout).toBe('');
+});
+
+it.each(['224.0.0.1', '255.255.255.255', 'ff02::1', '::ffff:224.0.0.1'])(
+  'an address that nobody can connect to is refused: HOST=%s',
+  async (HOST) => {
+    const service = run({ PORT: '0', HOST });
+    expect(await service.exit).toEqual({ code: 1, signal: null });
+    expect(service.stderr).toMatch(/^HOST is ".*", which is a multicast or broadcast address .*: it must be .*\.\n$/);
+    expect(service.stdout).toBe('');
+  },
+);
+
 describe('a HOST that is neither an address nor a name', () => {
   it.each([
     ' 127.0.0.1',

@@ -1,6 +1,8 @@
+import { METHODS } from 'node:http';
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
+import { Connection, slow } from './support/connection.js';
 import { type Program, start } from './support/service.js';
 
 let url: string;
@@ -81,9 +83,121 @@ describe('a request that the service does not understand', () => {
   });
 });
 
+it.each(['/', '/health', '/health/ready', '/health/live'])(
+  'GET %s is answered in full, even if the client asks for it only if there is nothing',
+  async (path) => {
+    const response = await fetch(url + path, { headers: { 'If-None-Match': '*', 'Cache-Control': 'max-age=1' } });
+    expect([response.status, await response.json()]).toEqual([200, expect.any(Object)]);
+  },
+);
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+const raw = (line: string, header: string[] = [], body = '') =>
+  [`${line} HTTP/1.1`, 'Host: test', 'Connection: close', ...header, '', body].join('\r\n');
+
+describe('whatever a client sends', () => {
+  let odd: Awaited<ReturnType<typeof start>>;
+
+  beforeAll(async () => {
+    // What Node has to say about the code that it runs would end this process.
+    odd = await start({}, { execArgv: ['--throw-deprecation'] });
+  });
+
+  /** Sends these bytes and gives all that comes back. */
+  async function exchange(bytes: string) {
+    const connection = (await Connection.open(odd.port)).send(Buffer.from(bytes, 'latin1'));
+    expect(await connection.end).toBe('closed');
+    const [, status, header = '', body] = /^HTTP\/1\.1 (\d+) (.*?)\r\n\r\n(.*)$/s.exec(connection.received) ?? [];
+    return { status: Number(status), type: /^content-type: (.*)$/im.exec(header)?.[1], body };
+  }
+
+  it.each([
+    ['GET /health/ready?x', 200],
+    ['GET http://example.com/health/ready', 200],
+    ['GET http://example.com', 200],
+    ['GET http://[::1]:80/health', 200],
+    ['OPTIONS *', 404],
+    ['GET //', 200],
+    ['GET /..', 404],
+    ['GET /%', 404],
+    ['GET /%00', 404],
+    ['GET /%c0%af', 404],
+    ['GET /health%2Fready', 404],
+    ['GET /<script>', 404],
+    ['GET /?__proto__[x]=1', 200],
+    ['GET *', 400],
+    ['GET /#x', 400],
+    ['GET /?x#y', 400],
+    ['GET http://[/', 400],
+    ['GET http://[::1/', 400],
+    ['GET http://a:b/', 400],
+    ['GET http://xn--a.b%/', 400],
+    ['GET http://a/#x', 400],
+    ['GET http:///', 400],
+    ['GET ftp://example.com/', 400],
+    ['POST http://[/', 400],
+  ])('is answered in JSON: %s', async (line, status) => {
+    const answer = await exchange(raw(line));
+    expect(answer).toMatchObject({ status, type: JSON_TYPE });
+    expect(JSON.parse(answer.body!)).toEqual(expect.any(Object));
+  });
+
+  it.each([
+    ['a byte order mark', ['Content-Type: application/json'], '\xef\xbb\xbf{}', 404],
+    ['no object', ['Content-Type: application/json'], '1', 400],
+    ['twenty thousand brackets', ['Content-Type: application/json'], '['.repeat(20_000), 400],
+    ['another prototype', ['Content-Type: application/json'], '{"__proto__":{"x":1}}', 404],
+    ['an unknown charset', ['Content-Type: application/json; charset=nope'], '{}', 415],
+    ['a charset it is not in', ['Content-Type: application/json; charset=utf-16'], '{}', 400],
+    ['no media type', ['Content-Type: ;'], '{}', 404],
+    ['an unknown encoding', ['Content-Type: application/json', 'Content-Encoding: nope'], '{}', 415],
+    ['an encoding it is not in', ['Content-Type: application/json', 'Content-Encoding: gzip'], '{}', 400],
+    ['odd percent signs', ['Content-Type: application/x-www-form-urlencoded'], 'a=%zz&%=%', 404],
+    ['too many fields', ['Content-Type: application/x-www-form-urlencoded'], 'a&'.repeat(1001), 413],
+    ['deep fields', ['Content-Type: application/x-www-form-urlencoded'], `a${'[b]'.repeat(100)}=1`, 400],
+  ])('is answered in JSON: a body with %s', async (_, header, body, status) => {
+    const answer = await exchange(raw('POST /', [...header, `Content-Length: ${body.length}`], body));
+    expect(answer).toMatchObject({ status, type: JSON_TYPE });
+    expect(JSON.parse(answer.body!)).toEqual(expect.any(Object));
+  });
+
+  it.each(METHODS.filter((method) => !['CONNECT', 'GET', 'HEAD'].includes(method)))(
+    'is answered in JSON: %s /',
+    async (method) => {
+      expect(await exchange(raw(`${method} /`))).toMatchObject({ status: 404, type: JSON_TYPE });
+    },
+  );
+
+  it.each(['a', '../', '%61'])('is answered in JSON: a path of 15,000 characters, of %s', async (part) => {
+    const line = `GET /${part.repeat(15_000 / part.length)}`;
+    expect(await exchange(raw(line))).toMatchObject({ status: 404, type: JSON_TYPE });
+  });
+
+  it.each([
+    ['what is no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n', 400],
+    ['the beginning of TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+    ['a path that is not encoded', raw('GET /caf\xc3\xa9'), 400],
+    ['an unknown method', raw('FOO /'), 400],
+    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+    ['two lengths', raw('POST /', ['Content-Length: 1', 'Content-Length: 2']), 400],
+    ['a length and chunks', raw('POST /', ['Transfer-Encoding: chunked', 'Content-Length: 1'], '0\r\n\r\n'), 400],
+    ['a coding behind the chunks', raw('POST /', ['Transfer-Encoding: chunked, gzip']), 400],
+    ['a header over the limit of 16 kB', raw('GET /', [`X: ${'x'.repeat(20_000)}`]), 431],
+    ['an expectation', raw('GET /', ['Expect: miracles']), 417],
+  ])('is refused by Node, without a page: %s', async (_, bytes, status) => {
+    expect(await exchange(bytes)).toMatchObject({ status, type: undefined });
+  });
+
+  it('leaves nothing behind on standard error or in the log, and a process that answers', async () => {
+    expect((await fetch(`${odd.url}/health/live`)).status).toBe(200);
+    expect([odd.service.stderr, odd.service.log.slice(1)]).toEqual(['', []]);
+  });
+});
+
 it('a client that trickles its header or its body a byte a second is cut off with a 408', async () => {
   // Node looks every 30 s for those that are over their time: 10 s for a header, 30 s for a request.
-  const { Connection, slow } = await import('./support/connection.js');
   const [header, body] = await Promise.all([Connection.open(port), Connection.open(port)]);
   header.send('GET / HTTP/1.1\r\nX-Slow: ');
   body.send(slow('POST', '/', 1000));

@@ -47,6 +47,15 @@ describe('a PORT that is valid', () => {
     expect(await run({}, { cwd }).listening()).toBe(fromFile);
     expect(await run({ PORT: String(fromEnvironment) }, { cwd }).listening()).toBe(fromEnvironment);
   });
+
+  it('comes from the .env file where the environment has it set to nothing', async () => {
+    const port = await freePort();
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, '.env'), `PORT=${port}\nHOST=127.0.0.1\nLOG_LEVEL=debug\n`);
+    const service = run({ PORT: '', HOST: '', LOG_LEVEL: '' }, { cwd });
+    expect(await service.logged(/^Listening/)).toMatchObject({ port, address: '127.0.0.1' });
+    expect(service.log.map(({ level }) => level)).toContain('debug');
+  });
 });
 
 describe('a PORT that is anything else', () => {
@@ -70,7 +79,7 @@ describe('a PORT that is anything else', () => {
     ['65536', '"65536"'],
     ['12345678901234567890', '"12345678901234567890"'],
     ['tcp://10.0.0.1:80', '"tcp://10.0.0.1:80", which is what a Kubernetes Service link looks like'],
-    ['\\\\.\\pipe\\x', '"\\\\\\\\.\\\\pipe\\\\x"'],
+    ['\\\\.\\pipe\\x', '"\\\\\\\\.\\\\pipe\\\\x", which is a named pipe, as iisnode on Windows sets it'],
     ['/tmp/x.sock', '"/tmp/x.sock"'],
     ['3000\u200b', '"3000\\u200b"'],
     ['\ufeff3000', '"\\ufeff3000"'],
@@ -112,6 +121,15 @@ it('a .env that cannot be read is one line, too', async () => {
   const service = run({}, { cwd });
   expect(await service.exit).toEqual({ code: 1, signal: null });
   expect(service.stderr).toMatch(/^The file \.env cannot be read: EISDIR.*\.\n$/);
+  expect(service.stdout).toBe('');
+});
+
+it('a working directory that was deleted is one line, too', async () => {
+  const cwd = join(emptyFolder(), 'gone');
+  mkdirSync(cwd);
+  const service = run({ PORT: '0' }, { cwd, via: ['sh', '-c', 'rmdir "$PWD" && exec "$@"', 'sh'] });
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  expect(service.stderr).toBe('The working directory is gone: start the service in one that exists.\n');
   expect(service.stdout).toBe('');
 });
 

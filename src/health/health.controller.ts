@@ -1,10 +1,11 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, VERSION_NEUTRAL } from '@nestjs/common';
 import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { PortBinding } from '../port-binding/port-binding.js';
 import { BoundAddressHealth } from './bound-address.health.js';
 import { ReadinessHealth } from './readiness.health.js';
 
-@Controller('health')
+// Whatever version of an API the service has: platforms are told these paths once.
+@Controller({ path: 'health', version: VERSION_NEUTRAL })
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,

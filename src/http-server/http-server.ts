@@ -1,9 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { BadRequestException, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Connections } from '../connections/connections.js';
 import type { Environment } from '../environment.js';
+import { originForm } from './request-target.js';
 
 /** The server below Nest: its time-outs, and the way that every request takes before it gets to Express. */
 @Injectable()
@@ -36,7 +37,9 @@ export class HttpServer implements OnModuleInit {
     const listeners = server.listeners('request');
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
-      this.receive(response, () => listeners.forEach((listen) => listen.call(server, request, response)));
+      this.receive(response, () => {
+        if (admit(request, response)) listeners.forEach((listen) => listen.call(server, request, response));
+      });
     });
     for (const event of ['upgrade', 'connect']) {
       if (server.listenerCount(event) > 0) {
@@ -58,4 +61,21 @@ export class HttpServer implements OnModuleInit {
   private get server(): Server {
     return this.adapterHost.httpAdapter.getHttpServer();
   }
+}
+
+/** Makes of a request what Express understands, or answers as Nest would when that is not possible. */
+function admit(request: IncomingMessage, response: ServerResponse): boolean {
+  const { method, headers } = request;
+  const target = originForm(request);
+  if (target === undefined) {
+    const error = new BadRequestException('Invalid request target');
+    response.statusCode = error.getStatus();
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.end(JSON.stringify(error.getResponse()));
+    return false;
+  }
+  request.url = target;
+  // "Only if there is nothing" is for those who write. Who reads would get a 304 from Express, a health check too.
+  if ((method === 'GET' || method === 'HEAD') && headers['if-none-match'] === '*') delete headers['if-none-match'];
+  return true;
 }

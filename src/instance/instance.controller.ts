@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
 import packageJson from '../../package.json' with { type: 'json' };
 import { PortBinding } from '../port-binding/port-binding.js';
 
@@ -16,7 +16,7 @@ interface Instance {
   uptime: number;
 }
 
-@Controller()
+@Controller({ version: VERSION_NEUTRAL })
 export class InstanceController {
   private readonly instance = hostname();
 

@@ -54,8 +54,7 @@ describe('the reason of a refusal', () => {
     ['EACCES', /^Port 80 is privileged /],
     ['EADDRNOTAVAIL', /^HOST example is no address of this machine: /],
     ['EAFNOSUPPORT', /^HOST example is no address of this machine: /],
-    ['ENOTFOUND', /^HOST example does not resolve /],
-    ['EAI_AGAIN', /^HOST example does not resolve /],
+    ['EINVAL', /^HOST example names no interface /],
     ['EMFILE', /^Port 80 cannot be bound: too many open files\.$/],
   ])('is told for %s', async (code, message) => {
     jest.spyOn(server, 'listen').mockImplementation(() => {
@@ -63,5 +62,10 @@ describe('the reason of a refusal', () => {
       return server;
     });
     await expect(portBinding.bind(80, 'example')).rejects.toThrow(message);
+  });
+
+  it('is told for a name that does not resolve', async () => {
+    // No name under .invalid ever resolves (RFC 6761).
+    await expect(portBinding.bind(0, 'example.invalid')).rejects.toThrow(/^HOST example\.invalid does not resolve /);
   });
 });

@@ -41,6 +41,9 @@ export class PortBinding implements OnModuleInit {
 }
 
 function reason(error: NodeJS.ErrnoException, port: number, host?: string): string {
+  if (error.syscall === 'getaddrinfo') {
+    return `HOST ${host} does not resolve to an address: correct the name, or leave HOST out to bind every interface.`;
+  }
   switch (error.code) {
     case 'EADDRINUSE':
       return `Port ${port} is taken by another program: stop that one, set another PORT, or PORT=0 to let the operating system choose.`;
@@ -49,9 +52,8 @@ function reason(error: NodeJS.ErrnoException, port: number, host?: string): stri
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
       return `HOST ${host} is no address of this machine: set one that is, or leave HOST out to bind every interface.`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `HOST ${host} does not resolve to an address: correct the name, or leave HOST out to bind every interface.`;
+    case 'EINVAL': // a link-local address, which without its zone may be on any interface (RFC 4007)
+      return `HOST ${host} names no interface of this machine: set one behind the address, as in fe80::1%eth0, or leave HOST out to bind every interface.`;
     default:
       return `Port ${port} cannot be bound: ${error.message}.`;
   }

@@ -55,10 +55,12 @@ describe.each(targets)('$name keeps the contract of', (target) => {
     });
 
     // https://learn.microsoft.com/azure/app-service/configure-language-nodejs: on Windows, PORT is a named pipe
-    it('Azure App Service on Windows: refuses a named pipe with a line that says so', async () => {
+    it('Azure App Service on Windows: refuses a named pipe with a line that says so, and what to do', async () => {
       const service = target.start({ PORT: '\\\\.\\pipe\\4f1c' });
       expect(await service.program.exit).toEqual({ code: 1, signal: null });
-      expect(service.program.stderr).toMatch(/^PORT is ".*": it must be .*\n$/);
+      expect(service.program.stderr).toMatch(
+        /^PORT is ".*", which is a named pipe, .* \(run on Linux, or .*\): it must be .*\n$/,
+      );
     });
 
     // https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables

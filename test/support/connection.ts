@@ -19,8 +19,8 @@ export class Connection {
     return new Connection(socket);
   }
 
-  send(text: string): this {
-    this.socket.write(text);
+  send(bytes: string | Buffer): this {
+    this.socket.write(bytes);
     return this;
   }
 

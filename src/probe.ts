@@ -4,13 +4,16 @@
  * It asks the port that is bound, which `PORT` may not tell.
  */
 import { get } from 'node:http';
-import { type Address, listeningSockets } from './healthcheck/listening-sockets.js';
+import { type Address, listeningSockets } from './probe/listening-sockets.js';
+
+/** Who accepts and does not answer is not ready. Docker gives two seconds, with the start of this program in them. */
+const TIMEOUT_MS = 1500;
 
 function ready(address: Address): Promise<boolean> {
   return new Promise((answer) => {
-    get({ ...address, path: '/health/ready' }, ({ statusCode }) => answer(statusCode === 200)).on('error', () =>
-      answer(false),
-    );
+    get({ ...address, path: '/health/ready', signal: AbortSignal.timeout(TIMEOUT_MS) }, ({ statusCode }) =>
+      answer(statusCode === 200),
+    ).on('error', () => answer(false));
   });
 }
 

@@ -1,0 +1,49 @@
+import { type RequestListener, type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+
+let server: Server;
+let port: number;
+let log: jest.Spied<typeof console.log>;
+let exit: jest.Spied<typeof process.exit>;
+
+beforeEach(() => {
+  jest.resetModules();
+  log = jest.spyOn(console, 'log').mockReturnValue();
+  exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  server.closeAllConnections();
+  server.close();
+});
+
+async function serve(listener: RequestListener): Promise<void> {
+  server = createServer(listener);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  ({ port } = server.address() as AddressInfo);
+}
+
+it('asks the readiness of what listens here, by the port that is bound', async () => {
+  const asked = new Set<string | undefined>(); // by whoever looks: another probe of this machine asks as well
+  await serve(({ url }, response) => {
+    asked.add(url);
+    response.end();
+  });
+  await import('./probe.js');
+  expect(asked).toEqual(new Set(['/health/ready']));
+  expect(log.mock.calls.join()).toContain(`127.0.0.1 port ${port}: ready`);
+  expect(exit.mock.calls).toEqual([[0]]);
+});
+
+it.each<[string, RequestListener]>([
+  ['says that it is not', (_, response) => response.writeHead(503).end()],
+  ['hangs up', ({ socket }) => socket.destroy()],
+  ['never answers', () => undefined],
+])('takes a service that %s for not ready, and ends', async (_, listener) => {
+  await serve(listener);
+  await import('./probe.js');
+  expect(log.mock.calls.join()).toContain(`127.0.0.1 port ${port}: not ready`);
+  expect(exit).toHaveBeenCalledTimes(1);
+});
