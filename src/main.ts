@@ -2,11 +2,9 @@ import { onTermination } from './termination.js'; // first, to hear a signal fro
 import './working-directory.js';
 import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
-import { NotFoundException } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
-import type { Request, Response } from 'express';
 import { AppModule } from './app.module.js';
 import { Drain } from './drain/drain.js';
 import type { Environment } from './environment.js';
@@ -31,11 +29,6 @@ async function start(): Promise<void> {
 
   app.disable('x-powered-by').disable('etag');
   await app.init();
-  // What Nest leaves to Express, as it does outside of a global prefix, is answered in HTML.
-  app.use(({ method, originalUrl }: Request, response: Response) => {
-    const error = new NotFoundException(`Cannot ${method} ${originalUrl}`);
-    response.status(error.getStatus()).json(error.getResponse());
-  });
   // A signal that came meanwhile ends the process here, before the port opens. Twice, as only the second is sure to
   // come after the event loop has looked for signals.
   await setImmediate();

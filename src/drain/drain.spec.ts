@@ -29,7 +29,7 @@ beforeEach(async () => {
     providers: [
       Drain,
       HttpServer,
-      { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server } } },
+      { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server, use: () => undefined } } },
       { provide: ConfigService, useValue: new ConfigService({ ...environment }) },
     ],
   }).compile();

@@ -17,7 +17,7 @@ beforeEach(async () => {
   const module = await Test.createTestingModule({
     providers: [
       HttpServer,
-      { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server } } },
+      { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server, use: () => undefined } } },
       { provide: ConfigService, useValue: new ConfigService({ ...validate({ KEEP_ALIVE_TIMEOUT_MS: '1234' }) }) },
     ],
   }).compile();

@@ -1,14 +1,21 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { BadRequestException, Injectable, type OnModuleInit } from '@nestjs/common';
+import {
+  BadRequestException,
+  Injectable,
+  NotFoundException,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
+import type { Request, Response } from 'express';
 import { Connections } from '../connections/connections.js';
 import type { Environment } from '../environment.js';
 import { originForm } from './request-target.js';
 
 /** The server below Nest: its time-outs, and the way that every request takes before it gets to Express. */
 @Injectable()
-export class HttpServer implements OnModuleInit {
+export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
   connections!: Connections;
 
   constructor(
@@ -28,6 +35,14 @@ export class HttpServer implements OnModuleInit {
     server.once('listening', () => this.standInFront(server));
   }
 
+  onApplicationBootstrap(): void {
+    // What Nest leaves to Express, as it does outside of a global prefix, would be answered in HTML.
+    this.adapterHost.httpAdapter.use(({ method, originalUrl }: Request, response: Response) => {
+      const error = new NotFoundException(`Cannot ${method} ${originalUrl}`);
+      response.status(error.getStatus()).json(error.getResponse());
+    });
+  }
+
   /** Takes no more connections. Those that are open stay so. */
   closePort(): void {
     this.server.close();
@@ -37,24 +52,18 @@ export class HttpServer implements OnModuleInit {
     const listeners = server.listeners('request');
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
-      this.receive(response, () => {
-        if (admit(request, response)) listeners.forEach((listen) => listen.call(server, request, response));
-      });
+      if (!this.connections.begin(response)) return;
+      const handle = () =>
+        admit(request, response) && listeners.forEach((each) => each.call(server, request, response));
+      // In a drain a turn later: by then the parser has shown what else is in the same segment, and only the last
+      // answer may say close.
+      if (this.connections.closing) setImmediate(handle);
+      else handle();
     });
     for (const event of ['upgrade', 'connect']) {
       if (server.listenerCount(event) > 0) {
         server.prependListener(event, ({ socket }: IncomingMessage) => this.connections.upgrade(socket));
       }
-    }
-  }
-
-  private receive(response: ServerResponse, handle: () => void): void {
-    if (!this.connections.begin(response)) return;
-    if (this.connections.closing) {
-      // A turn later, the parser has shown what else is in the same segment: only the last answer may say close.
-      setImmediate(handle);
-    } else {
-      handle();
     }
   }
 
