@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 
 /** A client's connection, byte by byte: what no HTTP client would do, a test can. */
@@ -22,6 +23,21 @@ export class Connection {
   send(bytes: string | Buffer): this {
     this.socket.write(bytes);
     return this;
+  }
+
+  /** Waits until more has come in. */
+  async more(): Promise<void> {
+    await once(this.socket, 'data');
+  }
+
+  /** Reads no more, until it resumes. */
+  pause(): this {
+    this.socket.pause();
+    return this;
+  }
+
+  resume(): void {
+    this.socket.resume();
   }
 
   close(): void {

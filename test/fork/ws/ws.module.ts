@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import type { Server } from 'ws';
+import { Drain } from '../drain/drain.js';
+import { DrainModule } from '../drain/drain.module.js';
+
+@WebSocketGateway({ path: '/ws' })
+class WsGateway {
+  @WebSocketServer()
+  private readonly server!: Server;
+
+  constructor(drain: Drain) {
+    drain.closing.addEventListener('abort', () => this.server.clients.forEach((client) => client.close(1001)));
+  }
+
+  @SubscribeMessage('echo')
+  echo(_client: unknown, data: unknown) {
+    return { event: 'echo', data };
+  }
+}
+
+@Module({ imports: [DrainModule], providers: [WsGateway] })
+export class WsModule {}
