@@ -86,13 +86,13 @@ it('waits for the drain delay and the answers in flight, counts them, and waits 
   await run;
   await ended;
 
+  expect([drain.phase, drain.end()]).toEqual(['closed', true]);
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
   expect(log.mock.calls).toEqual([
     ['SIGTERM: draining', { drainDelayMs: 100, inFlight: 1 }],
     ['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 1 }],
     ['Done: every request is answered', { afterMs: expect.any(Number), answered: 1 }],
   ]);
-  expect([drain.phase, drain.end()]).toEqual(['closed', true]);
 });
 
 it('tells features to end what has no end when the port closes, and not before', async () => {
@@ -106,10 +106,7 @@ it('tells features to end what has no end when the port closes, and not before',
 
 it('runs without a delay when it was not a signal that began it', async () => {
   await drain.run();
-  expect(log.mock.calls).toEqual([
-    ['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 0 }],
-    ['Done: every request is answered', { afterMs: expect.any(Number), answered: 0 }],
-  ]);
+  expect(log.mock.calls).toEqual([['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 0 }]]);
 });
 
 it.each([

@@ -64,23 +64,24 @@ export class Drain {
     await connections.settled();
 
     this.phase = 'closed';
-    const { unanswered } = connections;
-    const result = { afterMs: this.elapsed, answered: connections.answered - this.answeredBefore };
-    if (unanswered === 0) {
-      this.logger.log('Done: every request is answered', result);
-    } else {
-      this.logger.warn('Done, but for requests pipelined behind a Connection: close', { ...result, unanswered });
-    }
   }
 
   /**
-   * All is closed, by the hooks of every module too. Until then the shutdown timeout holds.
+   * All is closed, by the hooks of every module too. Until then the shutdown timeout holds, and a connection that
+   * lingers may bring one more request.
    *
    * @returns whether every request was answered
    */
   end(): boolean {
     clearTimeout(this.deadline);
-    return this.connections.unanswered === 0;
+    const { answered, unanswered } = this.connections;
+    const result = { afterMs: this.elapsed, answered: answered - this.answeredBefore };
+    if (unanswered === 0) {
+      this.logger.log('Done: every request is answered', result);
+    } else {
+      this.logger.warn('Done, but for requests pipelined behind a Connection: close', { ...result, unanswered });
+    }
+    return unanswered === 0;
   }
 
   /** Ends the process with status 1, whatever is in flight. */

@@ -25,6 +25,11 @@ export class Connection {
     return this;
   }
 
+  /** Sends, and waits until the kernel has it. */
+  async sent(bytes: string): Promise<void> {
+    await new Promise((done) => this.socket.write(bytes, done));
+  }
+
   /** Waits until more has come in. */
   async more(): Promise<void> {
     await once(this.socket, 'data');
