@@ -16,6 +16,7 @@ import { cpuTime, memory } from './usage.js';
 
 const ROUTES = ['/', '/health/live'];
 const CONNECTIONS = [32, 256];
+const HELD = [100, 1_000, 10_000];
 const LOAD_TIMEOUT = 120_000;
 
 const { values: options } = parseArgs({
@@ -28,11 +29,14 @@ const effort = options.smoke
   : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 5, warmUp: 100_000, requests: 20_000 };
 
 const figures = new Figures(contestants.map(({ name }) => name));
+const held = HELD.map((count) => ({ count, name: count.toLocaleString('en') }));
+const heldFigures = new Figures(held.map(({ name }) => name));
 
 prepare();
 await checkAnswers();
 await measureStarts();
 await measureLoad();
+await measureConnections();
 measureSizes();
 write();
 
@@ -98,7 +102,7 @@ async function measureLoad() {
     const load = (contestant, path, connections, requests) => {
       progress(`Load ${round} of ${effort.rounds}: ${contestant.name}, ${path} at ${connections} connections`);
       const { pid, port } = servers.get(contestant);
-      return generate(generator, { pid, port, path, connections, requests });
+      return generate(generator, { job: 'load', pid, port, path, connections, requests });
     };
 
     for (const contestant of turn) {
@@ -129,6 +133,39 @@ async function measureLoad() {
       }
     }
     await Promise.all([...servers.values()].map((server) => server.stop()));
+  }
+  generator.disconnect();
+}
+
+/** What connections cost while they are open and when they are drained: of this service alone, as no peer drains. */
+async function measureConnections() {
+  const generator = fork(join(BENCH, 'load.js'));
+  const service = contestants.at(-1);
+  const tellCpu =
+    "process.on('exit', () => { const { user, system } = process.cpuUsage(); console.error(user + system); });";
+  const drained = {
+    ...service,
+    args: ['--import', `data:text/javascript,${encodeURIComponent(tellCpu)}`, ...service.args],
+    env: { ...service.env, DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '60000' },
+  };
+  for (let round = 1; round <= effort.rounds; round++) {
+    for (const size of held) {
+      progress(`Drain ${round} of ${effort.rounds}: ${size.name} connections`);
+      const server = await Server.start(drained);
+      const { pid, port } = server;
+      const { before, idle, inFlight } = await generate(generator, { job: 'hold', pid, port, connections: size.count });
+      const cpuBefore = cpuTime(pid);
+      const end = server.stop('SIGTERM');
+      await generate(generator, { job: 'release' });
+      await end;
+      heldFigures.add('kB per idle connection', size, ((idle - before) * 1024) / size.count);
+      heldFigures.add('kB more per request in flight', size, ((inFlight - idle) * 1024) / size.count);
+      heldFigures.add(
+        'CPU µs of a drain, per connection',
+        size,
+        (Number(server.stderr) - cpuBefore * 1000) / size.count,
+      );
+    }
   }
   generator.disconnect();
 }
@@ -166,6 +203,7 @@ function write() {
     versions: JSON.parse(readFileSync(join(BENCH, 'package.json'), 'utf8')).dependencies,
     effort,
     figures: figures.summary(),
+    connections: heldFigures.summary(),
     ratios: Object.fromEntries(['node:http', 'Express', 'nest new'].map((base) => [base, figures.ratiosTo(base)])),
   };
   mkdirSync(options.out, { recursive: true });

@@ -1,6 +1,9 @@
 // The load generator, a process of its own: it is sent a job, answers with what it measured, and ends with its parent.
 import { connect } from 'node:net';
-import { cpuTime } from './usage.js';
+import { cpuTime, memory } from './usage.js';
+
+/** How many connections are opened at once: no more than the kernel holds for a server that is busy. */
+const PORTION = 250;
 
 /** One kept-alive connection. A client of a few lines takes less of the machine from the server than a whole one. */
 class Connection {
@@ -26,6 +29,11 @@ class Connection {
       this.#reject = reject;
       this.#socket.write(request);
     });
+  }
+
+  /** Sends a part of a request, or the rest of it. */
+  send(bytes) {
+    this.#socket.write(bytes);
   }
 
   close() {
@@ -82,9 +90,42 @@ async function load({ port, pid, path, connections: count, requests }) {
   return { cpu, perSecond: requests / seconds, p50: percentile(0.5), p99: percentile(0.99) };
 }
 
-process.on('message', async (job) => {
+/** Connections with half a request on each, and the answers that they wait for. */
+const held = [];
+let answers;
+
+/**
+ * Opens so many connections, with an answer behind each, and sends half a request over each.
+ *
+ * @returns memory of the server before, with the idle connections, and with the requests in flight (MB)
+ */
+async function hold({ port, pid, connections: count }) {
+  const get = `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
+  const before = memory(pid).rss;
+  while (held.length < count) {
+    const portion = Array.from({ length: Math.min(PORTION, count - held.length) }, () => new Connection(port));
+    // oxlint-disable-next-line no-await-in-loop
+    await Promise.all(portion.map((connection) => connection.ask(`${get}\r\n`)));
+    held.push(...portion);
+  }
+  const idle = memory(pid).rss;
+  const half = `${get}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{`;
+  answers = Promise.all(held.map((connection) => connection.ask(half)));
+  await new Connection(port).ask(`${get}\r\n`); // when this one is answered, the server has what was sent before
+  return { before, idle, inFlight: memory(pid).rss };
+}
+
+/** Sends the rest of what is held, and waits for the answers. */
+async function release() {
+  held.splice(0).forEach((connection) => connection.send('}'));
+  await answers;
+}
+
+const jobs = { load, hold, release };
+
+process.on('message', async ({ job, ...options }) => {
   try {
-    process.send({ measured: await load(job) });
+    process.send({ measured: (await jobs[job](options)) ?? {} });
   } catch (error) {
     process.send({ error: error.message });
   }

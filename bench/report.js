@@ -1,11 +1,12 @@
 const COMPARABLE = /^(cold start|CPU|RSS|PSS)/;
 
 /** The results as text: a table of medians, and tables of ratios for the figures that are worth comparing. */
-export function report({ date, node, cpu, effort, figures, ratios }) {
+export function report({ date, node, cpu, effort, figures, connections, ratios }) {
   return [
     `Node ${node}, ${cpu}, ${date}; medians of ${effort.starts} starts and ${effort.rounds} rounds of load.`,
     'CPU time is the figure to trust; wall time, requests per second and latencies tell of the machine as well.',
     table('', figures, ({ median }) => median.toLocaleString('en')),
+    table('this service with connections', connections, ({ median }) => median.toLocaleString('en')),
     ...Object.entries(ratios).map(([base, values]) =>
       table(
         `to ${base}`,

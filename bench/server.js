@@ -11,11 +11,13 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** A contestant that runs: a process of its own, on a port that the operating system chose. */
 export class Server {
+  stderr = '';
   #child;
 
   constructor(child, port) {
     this.#child = child;
     this.port = port;
+    child.stderr.on('data', (chunk) => (this.stderr += chunk));
   }
 
   get pid() {
@@ -78,7 +80,7 @@ export class Server {
   async stop(signal = 'SIGKILL') {
     if (running.has(this.#child)) {
       this.#child.kill(signal);
-      await once(this.#child, 'exit');
+      await once(this.#child, 'close');
     }
   }
 }
