@@ -57,6 +57,7 @@ describe('docker compose up', () => {
     await change();
     await load.reach(load.sent + 500);
     await load.stop();
+    if (load.lost > 0) console.error(await compose('logs', 'balancer'));
     return Object.fromEntries(load.losses);
   }
 
