@@ -12,6 +12,7 @@ const DEFAULTS = {
   DRAIN_DELAY_MS: 5000,
   SHUTDOWN_TIMEOUT_MS: 9000,
   KEEP_ALIVE_TIMEOUT_MS: 620_000,
+  MAX_CONNECTIONS: undefined,
   LOG_LEVEL: 'log',
 };
 
@@ -25,7 +26,7 @@ function refusal(variables: Record<string, string>): string {
   throw new Error('was not refused');
 }
 
-it('has a default for every variable but HOST', () => {
+it('has a default for every variable but HOST and MAX_CONNECTIONS', () => {
   expect(validate({})).toEqual(DEFAULTS);
 });
 
@@ -78,6 +79,16 @@ it.each([' ', '-1', '1.5', '1e3', '86400001', 'soon'])('refuses %j for a number 
       `${name} is "${value}": it must be a number of milliseconds from 0 to 86400000 in plain digits.`,
     );
   }
+});
+
+it.each(['0', '-1', '1.5', '1000001', 'many'])('refuses %j for a number of connections', (MAX_CONNECTIONS) => {
+  expect(refusal({ MAX_CONNECTIONS })).toBe(
+    `MAX_CONNECTIONS is "${MAX_CONNECTIONS}": it must be a number from 1 to 1000000 in plain digits, or left out for what fits in memory.`,
+  );
+});
+
+it('takes a number of connections', () => {
+  expect(validate({ MAX_CONNECTIONS: '100' }).MAX_CONNECTIONS).toBe(100);
 });
 
 it.each([

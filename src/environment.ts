@@ -8,6 +8,8 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as cons
 
 const DAY_MS = 86_400_000;
 
+const MILLION = 1_000_000;
+
 /** Multicast and broadcast: some systems listen on these, but no TCP connection ever gets there. In IPv6 notation, too. */
 const GROUPS = new BlockList();
 GROUPS.addSubnet('224.0.0.0', 4, 'ipv4');
@@ -41,6 +43,13 @@ export const environmentSchema = v.pipe(
     // Google's load balancers idle a connection for 600 s, longer than others (Heroku 90 s, AWS 60 s), and want 620 s
     // behind them: https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries
     KEEP_ALIVE_TIMEOUT_MS: milliseconds('620000', 'How long a connection may idle: longer than the balancer lets it.'),
+    MAX_CONNECTIONS: v.pipe(
+      v.optional(
+        variable(isCount, `a number from 1 to ${MILLION} in plain digits, or left out for what fits in memory`),
+      ),
+      v.transform((count) => (count === undefined ? undefined : Number(count))),
+      v.description('How many connections to hold; unset allows one for each 128 kB of memory.'),
+    ),
     LOG_LEVEL: v.pipe(
       v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`), 'log'),
       v.description('The least severe level to log: `fatal`, `error`, `warn`, `log`, `debug` or `verbose`.'),
@@ -110,6 +119,10 @@ function isWholeNumber(value: string, max: number): boolean {
 
 function isPort(value: string): value is string {
   return isWholeNumber(value, 65535);
+}
+
+function isCount(value: string): value is string {
+  return isWholeNumber(value, MILLION) && value !== '0';
 }
 
 function isMilliseconds(value: string): value is string {

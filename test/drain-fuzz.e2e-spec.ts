@@ -52,7 +52,7 @@ describeWithForks()('a drain', () => {
 /** One start, some clients, one signal, one end. Gives what was wrong with it. */
 async function drain(seed: number): Promise<string | undefined> {
   const random = new Random(seed);
-  const [drainDelay, timeout] = [random.from([0, 0, 50, 200]), 3000];
+  const [drainDelay, timeout] = [random.from([0, 0, 50, 200]), 10_000];
   const { service, port } = await start(
     { DRAIN_DELAY_MS: String(drainDelay), SHUTDOWN_TIMEOUT_MS: String(timeout) },
     { program, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(OBSERVER)}`] },

@@ -6,6 +6,10 @@ import { lingeringClose } from './lingering-close.js';
 export class Connection {
   /** Requests that wait for an answer, or for the rest of one. */
   inFlight = 0;
+  /** Requests that Node keeps in memory: those, and the ones that came behind a `Connection: close`. */
+  requests = 0;
+  /** What may have to be kept in memory of the bodies of those in flight. */
+  bodyBytes = 0;
   private newest: ServerResponse | undefined;
   /** The answer that was told to say `Connection: close`. */
   private last: ServerResponse | undefined;
@@ -16,6 +20,7 @@ export class Connection {
     const close = socket.destroySoon.bind(socket);
     let closing = false;
     socket.destroySoon = () => {
+      if (!closing && this.pipelining) socket.resume();
       if (!closing) lingeringClose(socket, this.newest?.req, this.pipelining, close);
       closing = true;
     };
@@ -27,17 +32,24 @@ export class Connection {
   }
 
   /** @returns false when the request came behind an answer that has said `Connection: close`: it gets no answer */
-  begin(response: ServerResponse): boolean {
+  begin(response: ServerResponse, bodyBytes: number): boolean {
     this.pipelining ||= this.inFlight > 0;
     this.newest = response;
+    this.requests++;
     if (this.last?.headersSent) return false;
     this.inFlight++;
+    this.bodyBytes += bodyBytes;
+    // Who pipelines gets the answers to what has been read before more is read, which can be 2,000 requests at once.
+    if (this.requests > 1 && this.last === undefined) this.socket.pause();
     return true;
   }
 
   /** The answer to a request has ended, whole or not. */
-  end(): void {
+  end(bodyBytes: number): void {
     this.inFlight--;
+    this.requests--;
+    this.bodyBytes -= bodyBytes;
+    if (this.requests === 1) this.socket.resume(); // it may itself wait for the rest of its body
     // What an idle connection holds on to, each of thousands does. A body that nobody has read may still be coming.
     if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
   }

@@ -140,6 +140,6 @@ it('leaves an upgraded connection to whom it was upgraded for, and counts it apa
 it('settles only when every connection and request is taken that the kernel holds', async () => {
   const waiting = Array.from({ length: 50 }, open);
   waiting.forEach((client) => client.write(GET));
-  await connections.settled();
+  await connections.settled(10_000);
   expect(answers).toHaveLength(50);
 });

@@ -1,11 +1,14 @@
 import { EventEmitter, once } from 'node:events';
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Connection } from './connection.js';
 
-/** In a second, even a busy program takes the 511 connections that the kernel holds for it by Node's default. */
-const SETTLE_MS = 1000;
+/** What Express' parsers keep of a body unless they are told otherwise; what is longer is refused, or a stream. */
+const BODY_BYTES = 100 * 1024;
+
+/** Connections that the kernel holds until they are accepted, by Node's default. It may hold more while those are taken. */
+const BACKLOG = 511;
 
 /**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
@@ -15,15 +18,21 @@ const SETTLE_MS = 1000;
 export class Connections extends EventEmitter<{ idle: [] }> {
   /** Requests that wait for an answer, or for the rest of one. */
   inFlight = 0;
+  /** Requests that Node keeps in memory: those, and the ones that came behind a `Connection: close`. */
+  requests = 0;
+  /** What may have to be kept in memory of the bodies of those in flight. */
+  bodyBytes = 0;
   /** Requests whose answer has gone out whole. */
   answered = 0;
-  /** Requests that got no answer, because one before theirs had said `Connection: close` (RFC 9112, 9.6). */
+  /** Requests that got no answer since all say `Connection: close`, as one before theirs had said it (RFC 9112, 9.6). */
   unanswered = 0;
 
+  /** The one that came or was used last comes last. */
   private readonly http = new Map<Socket, Connection>();
   /** Not idle and not in flight: they belong to whoever took them over, such as a WebSocket gateway. */
   private readonly upgradedSockets = new Set<Socket>();
   private arrivals = 0;
+  private reading = true;
   private announcing = false;
   private closingIdle = false;
 
@@ -69,17 +78,25 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   begin(response: ServerResponse): boolean {
     const { socket } = response.req;
     const connection = this.http.get(socket);
-    if (connection === undefined) return true; // a request that a test has made up
+    if (connection === undefined) return !socket?.destroyed; // cut off, or a request that a test has made up
     this.arrivals++;
-    if (!connection.begin(response)) {
-      this.unanswered++;
+    this.requests++;
+    const bodyBytes = expectedBody(response.req);
+    if (!connection.begin(response, bodyBytes)) {
+      if (this.announcing) this.unanswered++;
       return false;
     }
     this.inFlight++;
+    this.bodyBytes += bodyBytes;
     if (this.announcing) connection.announceClose();
     response.once('close', () => {
       if (response.writableFinished) this.answered++;
-      if (this.http.has(socket)) this.end(connection);
+      if (this.http.delete(socket)) {
+        this.http.set(socket, connection);
+        connection.end(bodyBytes);
+        this.ended({ inFlight: 1, requests: 1, bodyBytes });
+        if (this.closingIdle) connection.closeIfIdle();
+      }
     });
     return true;
   }
@@ -98,6 +115,11 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     for (const connection of this.http.values()) connection.announceClose();
   }
 
+  /** The request that has come last on a connection is the last one that it answers. */
+  closeBehind({ req }: ServerResponse): void {
+    this.http.get(req.socket)?.announceClose();
+  }
+
   /** Closes the connections of which no request waits for an answer. */
   closeIdle(): void {
     for (const connection of this.http.values()) connection.closeIfIdle();
@@ -109,6 +131,45 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     this.closeIdle();
   }
 
+  /**
+   * Closes, of the connections that no request waits on, the one that was not used for longest.
+   *
+   * @param spared how many that came or were used last to leave alone: a request may be about to come
+   */
+  closeLongestIdle(spared: number): boolean {
+    let left = this.open - spared;
+    for (const [socket, { inFlight }] of this.http) {
+      if (left-- <= 0) break;
+      if (inFlight === 0) return this.cut(socket);
+    }
+    return false;
+  }
+
+  /**
+   * Reads nothing from any connection, not even what the event loop has found already, until those are taken that wait
+   * to be accepted. Then it reads on, first from those who have asked for least and have waited longest.
+   */
+  async acceptFirst(): Promise<void> {
+    this.reading = false;
+    const paused = [...this.http]
+      .filter(([socket]) => !socket.isPaused())
+      .toSorted(([, a], [, b]) => a.requests - b.requests)
+      .map(([socket]) => socket.pause());
+    await setImmediate(); // the end of this turn
+    for (let accepted = -1, left = BACKLOG; accepted !== this.arrivals && left > 0; left--) {
+      accepted = this.arrivals;
+      await setImmediate();
+    }
+    this.reading = true;
+    paused.forEach((socket) => socket.resume());
+  }
+
+  /** Cuts off the connection with the most requests, if it has more than one. */
+  cutLongestPipeline(): boolean {
+    const [socket, { requests }] = [...this.http].reduce((a, b) => (b[1].requests > a[1].requests ? b : a));
+    return requests > 1 && this.cut(socket);
+  }
+
   /** Closes whatever is left. */
   destroy(): void {
     for (const socket of this.http.keys()) socket.destroy();
@@ -116,16 +177,17 @@ export class Connections extends EventEmitter<{ idle: [] }> {
 
   /**
    * Resolves when nothing is left in the kernel that came before: connections that wait to be accepted, of which Node
-   * takes one in a turn of its event loop, and requests that wait to be read. As more may come all the while, it looks
-   * for a second at most.
+   * takes one in a turn of its event loop, and requests that wait to be read.
+   *
+   * @param withinMs how long to look at most, as more may come all the while
    */
-  async settled(): Promise<void> {
-    const end = performance.now() + SETTLE_MS;
+  async settled(withinMs: number): Promise<void> {
+    const end = performance.now() + withinMs;
     // Twice, as only the second turn is sure to come after the event loop has looked.
     for (let quiet = 0; quiet < 2 && performance.now() < end; quiet++) {
       const { arrivals } = this;
       await setImmediate();
-      if (this.arrivals !== arrivals) quiet = -1;
+      if (this.arrivals !== arrivals || !this.reading) quiet = -1;
     }
   }
 
@@ -134,21 +196,30 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     while (this.inFlight > 0) await once(this, 'idle');
   }
 
-  private end(connection: Connection): void {
-    connection.end();
-    this.ended(1);
-    if (this.closingIdle) connection.closeIfIdle();
+  private cut(socket: Socket): true {
+    if (this.announcing) this.unanswered += this.http.get(socket)!.inFlight;
+    this.forget(socket);
+    socket.destroy();
+    return true;
   }
 
   /** Also what was in flight, as Node tells only the first of the answers that wait for a connection when it is gone. */
   private forget(socket: Socket): void {
-    const lost = this.http.get(socket)?.inFlight ?? 0;
+    const connection = this.http.get(socket);
+    if (connection === undefined) return;
     this.http.delete(socket);
-    this.ended(lost);
+    this.ended(connection);
   }
 
-  private ended(count: number): void {
-    this.inFlight -= count;
+  private ended({ inFlight, requests, bodyBytes }: Pick<Connection, 'inFlight' | 'requests' | 'bodyBytes'>): void {
+    this.inFlight -= inFlight;
+    this.requests -= requests;
+    this.bodyBytes -= bodyBytes;
     if (this.inFlight === 0) this.emit('idle');
   }
+}
+
+function expectedBody({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return BODY_BYTES;
+  return Math.min(Number(headers['content-length'] ?? 0), BODY_BYTES);
 }

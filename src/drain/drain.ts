@@ -44,7 +44,7 @@ export class Drain {
     this.enterDraining();
     const { inFlight } = this.connections;
     this.logger.log(`${signal}: draining`, { drainDelayMs: this.drainDelay, inFlight });
-    this.deadline = setTimeout(() => this.expire(), this.config.get('SHUTDOWN_TIMEOUT_MS', { infer: true }));
+    this.deadline = setTimeout(() => this.expire(), this.shutdownTimeout);
   }
 
   /** Resolves when the drain delay is over, the port closed, and the last answer out. */
@@ -52,16 +52,16 @@ export class Drain {
     const { connections } = this;
     if (this.phase === 'serving') this.enterDraining(); // closed by the program itself, without a signal
     await delay(this.drainDelay);
-    await connections.settled();
+    await this.settled();
 
     this.phase = 'closing';
     this.httpServer.closePort();
     this.portClosed.abort();
     this.logger.log('Stopped accepting connections', { afterMs: this.elapsed, inFlight: connections.inFlight });
-    await connections.settled();
+    await this.settled();
     connections.closeWhenIdle();
     await connections.idle();
-    await connections.settled();
+    await this.settled();
 
     this.phase = 'closed';
   }
@@ -109,6 +109,15 @@ export class Drain {
     this.beganAt = performance.now();
     this.answeredBefore = this.connections.answered;
     this.connections.announceClose();
+  }
+
+  /** On a busy machine each look takes long. Half of the time that is left is for those that it finds. */
+  private async settled(): Promise<void> {
+    await this.connections.settled((this.shutdownTimeout - this.elapsed) / 2);
+  }
+
+  private get shutdownTimeout(): number {
+    return this.config.get('SHUTDOWN_TIMEOUT_MS', { infer: true });
   }
 
   private get elapsed(): number {

@@ -1,22 +1,27 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
   BadRequestException,
+  type HttpException,
   Injectable,
   NotFoundException,
   type OnApplicationBootstrap,
   type OnModuleInit,
+  ServiceUnavailableException,
 } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { Connections } from '../connections/connections.js';
+import { Turn } from '../connections/turn.js';
 import type { Environment } from '../environment.js';
+import { Capacity } from './capacity.js';
 import { originForm } from './request-target.js';
 
 /** The server below Nest: its time-outs, and the way that every request takes before it gets to Express. */
 @Injectable()
 export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
   connections!: Connections;
+  private capacity!: Capacity;
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -31,6 +36,7 @@ export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
     this.connections = new Connections(server);
+    this.capacity = new Capacity(server, this.connections, this.config.get('MAX_CONNECTIONS', { infer: true }));
     // By then all that wants the server's requests has said so: socket.io puts itself before Express.
     server.once('listening', () => this.standInFront(server));
   }
@@ -49,10 +55,13 @@ export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
   }
 
   private standInFront(server: Server): void {
+    const turn = new Turn(this.connections);
     const listeners = server.listeners('request');
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
       if (!this.connections.begin(response)) return;
+      turn.takes();
+      if (!this.capacity.admits(request)) return this.turnAway(response);
       const handle = () =>
         admit(request, response) && listeners.forEach((each) => each.call(server, request, response));
       // In a drain a turn later: by then the parser has shown what else is in the same segment, and only the last
@@ -67,24 +76,34 @@ export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
     }
   }
 
+  private turnAway(response: ServerResponse): void {
+    if (response.req.socket.destroyed) return;
+    this.connections.closeBehind(response);
+    answer(response.setHeader('Retry-After', '1'), new ServiceUnavailableException('At capacity'));
+  }
+
   private get server(): Server {
     return this.adapterHost.httpAdapter.getHttpServer();
   }
 }
 
-/** Makes of a request what Express understands, or answers as Nest would when that is not possible. */
+/** Makes of a request what Express understands, or answers it when that is not possible. */
 function admit(request: IncomingMessage, response: ServerResponse): boolean {
   const { method, headers } = request;
   const target = originForm(request);
   if (target === undefined) {
-    const error = new BadRequestException('Invalid request target');
-    response.statusCode = error.getStatus();
-    response.setHeader('Content-Type', 'application/json; charset=utf-8');
-    response.end(JSON.stringify(error.getResponse()));
+    answer(response, new BadRequestException('Invalid request target'));
     return false;
   }
   request.url = target;
   // "Only if there is nothing" is for those who write. Who reads would get a 304 from Express, a health check too.
   if ((method === 'GET' || method === 'HEAD') && headers['if-none-match'] === '*') delete headers['if-none-match'];
   return true;
+}
+
+/** As Nest would, for what does not get there. */
+function answer(response: ServerResponse, error: HttpException): void {
+  response.statusCode = error.getStatus();
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(error.getResponse()));
 }

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:http';
+import { type AddressInfo, type Socket, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { Connections } from './connections.js';
+import { Turn } from './turn.js';
+
+function busy(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
+}
+
+let server: Server;
+let clients: Socket[];
+
+beforeEach(() => {
+  clients = [];
+  server = createServer();
+});
+
+afterEach(() => {
+  clients.forEach((client) => client.destroy());
+  server.close();
+});
+
+async function open(): Promise<Socket> {
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').resume();
+  clients.push(client);
+  await once(client, 'connect');
+  return client;
+}
+
+it('lets everyone in who waits at the port, before it reads on from those who came first', async () => {
+  const events: string[] = [];
+  const connections = new Connections(server);
+  const turn = new Turn(connections);
+  server.on('connection', () => events.push('new'));
+  server.on('request', (_, response) => {
+    if (!connections.begin(response)) return;
+    turn.takes();
+    busy(15);
+    events.push('request');
+    response.end();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+
+  const first = await Promise.all(Array.from({ length: 10 }, open));
+  while (events.length < 10) await delay(1);
+  // In one turn of the loop that client and server share: these are connected when the server gets to look.
+  const late = Array.from({ length: 10 }, open);
+  await new Promise((done) => process.nextTick(done));
+  for (const client of first) client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
+  await Promise.all(late);
+  while (events.length < 30) await delay(1);
+  const firstNew = events.indexOf('new', 10);
+  const lastNew = events.lastIndexOf('new');
+  expect(events.slice(firstNew, lastNew).filter((event) => event === 'request').length).toBeLessThanOrEqual(3);
+});
