@@ -20,7 +20,6 @@ export class Connection {
     const close = socket.destroySoon.bind(socket);
     let closing = false;
     socket.destroySoon = () => {
-      if (!closing && this.pipelining) socket.resume();
       if (!closing) lingeringClose(socket, this.newest?.req, this.pipelining, close);
       closing = true;
     };
@@ -39,8 +38,6 @@ export class Connection {
     if (this.last?.headersSent) return false;
     this.inFlight++;
     this.bodyBytes += bodyBytes;
-    // Who pipelines gets the answers to what has been read before more is read, which can be 2,000 requests at once.
-    if (this.requests > 1 && this.last === undefined) this.socket.pause();
     return true;
   }
 
@@ -49,7 +46,6 @@ export class Connection {
     this.inFlight--;
     this.requests--;
     this.bodyBytes -= bodyBytes;
-    if (this.requests === 1) this.socket.resume(); // it may itself wait for the rest of its body
     // What an idle connection holds on to, each of thousands does. A body that nobody has read may still be coming.
     if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
   }

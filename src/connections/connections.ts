@@ -151,6 +151,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
    */
   async acceptFirst(): Promise<void> {
     this.reading = false;
+    await Promise.resolve(); // until what is being parsed is: a connection that Node pauses of itself is for Node to resume
     const paused = [...this.http]
       .filter(([socket]) => !socket.isPaused())
       .toSorted(([, a], [, b]) => a.requests - b.requests)

@@ -56,3 +56,23 @@ it('lets everyone in who waits at the port, before it reads on from those who ca
   const lastNew = events.lastIndexOf('new');
   expect(events.slice(firstNew, lastNew).filter((event) => event === 'request').length).toBeLessThanOrEqual(3);
 });
+
+it('answers a pipeline whole, which in long turns is paused and read on again and again', async () => {
+  const connections = new Connections(server);
+  const turn = new Turn(connections);
+  server.on('request', (_, response) => {
+    if (!connections.begin(response)) return;
+    turn.takes();
+    busy(0.1);
+    response.end('x'.repeat(300));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  clients.push(client);
+  let received = '';
+  client.setEncoding('latin1').on('data', (text: string) => (received += text));
+  client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(2000));
+  const answers = () => received.split('HTTP/1.1 200').length - 1;
+  while (answers() < 2000 && !client.closed) await delay(10);
+  expect(answers()).toBe(2000);
+});

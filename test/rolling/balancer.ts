@@ -27,8 +27,11 @@ export class Balancer {
     private readonly slots: (number | undefined)[],
   ) {}
 
-  /** @param check how to check, in HAProxy's words: `inter 2s fall 2` */
-  static async start(check: string): Promise<Balancer> {
+  /**
+   * @param check how to check, in HAProxy's words: `inter 2s fall 2`
+   * @param mode `http` balances requests, `tcp` connections
+   */
+  static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<Balancer> {
     const folder = emptyFolder();
     const socket = join(folder, 'admin.sock');
     const port = await freePort();
@@ -38,7 +41,7 @@ export class Balancer {
       `global
   stats socket ${socket} mode 600 level admin
 defaults
-  mode http
+  mode ${mode}
   retries 0
   timeout connect 2s
   timeout client 30s
