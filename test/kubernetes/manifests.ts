@@ -1,52 +1,61 @@
 import { transformFileSync } from '@swc/core';
 import { type KubernetesObject, render } from '../support/kustomize.js';
 
-const SERVICE = 'port-binding-service';
+export const SERVICE = 'port-binding-service';
 
-/** The base as it is, but in a namespace of its own, with the image to test, and with a Pod that puts load on it. */
+/** The Service by which a Pod reaches only the Pods on its own node. */
+export const LOCAL_SERVICE = 'local';
+
+/** The scripts that put load on it. They import nothing that Node.js does not have. */
+const SCRIPTS = {
+  'rolling/load.js': 'test/rolling/load.ts',
+  'kubernetes/load-pod.js': 'test/kubernetes/load-pod.ts',
+  'saturation/crowd.js': 'test/saturation/crowd.ts',
+};
+
+/** The base as it is, but in a namespace of its own and with the image to test; and what the suite needs beside it. */
 export function manifests(namespace: string, image?: string): KubernetesObject[] {
-  const objects = [...render('deploy/kubernetes/base'), loadScript(), loadPod()];
+  const objects = [...render('deploy/kubernetes/base'), localService(), scripts()];
   for (const { kind, metadata, spec } of objects) {
     if (kind === 'Namespace') metadata.name = namespace;
     else metadata.namespace = namespace;
-    for (const container of (kind === 'Pod' ? spec : spec?.template?.spec)?.containers ?? []) {
+    for (const container of spec?.template?.spec?.containers ?? []) {
       container.image = image ?? container.image;
       // An image that was handed to the cluster is in no registry.
       container.imagePullPolicy = 'IfNotPresent';
+      // A second more than on an idle node that has the image already: no successor is ready before the third.
+      container.startupProbe.initialDelaySeconds = 1;
     }
   }
   return objects;
 }
 
-/** The rolling deploy's own load. It imports nothing that Node.js does not have. */
-function loadScript(): KubernetesObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'load' },
-    data: {
-      'package.json': '{ "type": "module" }',
-      'load.js': compiled('test/rolling/load.ts'),
-      'load-pod.js': compiled('test/kubernetes/load-pod.ts'),
-    },
-  };
+export interface Loader {
+  script: Exclude<keyof typeof SCRIPTS, 'rolling/load.js'>;
+  args: readonly string[];
+  /** Where to run; if undefined, anywhere. */
+  nodeName?: string;
 }
 
-/** Runs in the service's own image, the one that the cluster surely has. */
-function loadPod(): KubernetesObject {
+/** A Pod that puts load on the service. It runs in the service's own image, the one that the cluster surely has. */
+export function loader(namespace: string, image: string, { script, args, nodeName }: Loader): KubernetesObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'load' },
+    metadata: { name: 'load', namespace },
     spec: {
+      ...(nodeName !== undefined && { nodeName }),
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
           name: 'load',
-          image: SERVICE,
-          command: ['/nodejs/bin/node', '/load/kubernetes/load-pod.js', SERVICE, '80'],
+          image,
+          imagePullPolicy: 'IfNotPresent',
+          command: ['/nodejs/bin/node', `/load/${script}`, ...args],
+          // Without a share of the CPU it would be the load that is saturated.
+          resources: { requests: { cpu: '500m' } },
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -60,17 +69,43 @@ function loadPod(): KubernetesObject {
           name: 'load',
           configMap: {
             name: 'load',
-            items: [
-              { key: 'package.json', path: 'package.json' },
-              { key: 'load.js', path: 'rolling/load.js' },
-              { key: 'load-pod.js', path: 'kubernetes/load-pod.js' },
-            ],
+            items: ['package.json', ...Object.keys(SCRIPTS)].map((path) => ({ key: key(path), path })),
           },
         },
       ],
     },
   };
 }
+
+/**
+ * In place of `externalTrafficPolicy: Local`, for which kube-proxy takes its endpoints by the same rule, but which it does
+ * not apply to what comes from the cluster's own Pods.
+ */
+function localService(): KubernetesObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: LOCAL_SERVICE },
+    spec: {
+      selector: { 'app.kubernetes.io/name': SERVICE },
+      ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+      internalTrafficPolicy: 'Local',
+    },
+  };
+}
+
+function scripts(): KubernetesObject {
+  const data = Object.entries(SCRIPTS).map(([path, source]) => [key(path), compiled(source)]);
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'load' },
+    data: { 'package.json': '{ "type": "module" }', ...Object.fromEntries(data) },
+  };
+}
+
+/** A key of a ConfigMap has no slash. */
+const key = (path: string) => path.replace('/', '.');
 
 function compiled(file: string): string {
   return transformFileSync(file, { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }).code;
