@@ -23,5 +23,6 @@ export default {
   coverageProvider: 'v8',
   // The tests mostly wait for processes, so more of them run side by side than there are processors.
   maxWorkers: 4,
-  testTimeout: 30_000,
+  // A bound and no measure: each test waits for what happens, on a busy machine for long.
+  testTimeout: 120_000,
 };

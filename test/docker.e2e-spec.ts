@@ -232,6 +232,7 @@ describe('the image', () => {
     expect(config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     const command = packageJson.scripts['start:prod']
       .replace('exec node', '/nodejs/bin/node')
+      .replace('--min', '--max-old-space-size-percentage=50 --min')
       .replace('dist/', '--disable-sigusr1 dist/');
     expect([...config.Entrypoint, ...config.Cmd]).toEqual(command.split(' '));
   });
@@ -247,7 +248,7 @@ describe('the image', () => {
     const build = stdout + stderr;
     expect(build).toMatch(/npm ci\s+(---> Using cache|#\d+ CACHED)/);
     expect(build).not.toMatch(/npm run build\s+(---> Using cache|#\d+ CACHED)/);
-  }, 120_000);
+  }, 300_000);
 });
 
 /** A seccomp profile under which the kernel knows no IPv6 sockets, as one that is built or booted without it. */

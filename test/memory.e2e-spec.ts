@@ -71,7 +71,7 @@ describe('in a container with 128 MiB', () => {
     const [client] = await open(1);
     expect(await client!.send(get('/').repeat(20_000)).answers(20_000)).toHaveLength(20_000);
     await survives();
-  }, 120_000);
+  }, 300_000);
 
   it('cuts off clients who pipeline what they do not read', async () => {
     const clients = await open(5);
@@ -80,7 +80,7 @@ describe('in a container with 128 MiB', () => {
     expect((await fetch(url)).status).toBe(200);
     for (const client of clients) client.close();
     await survives();
-  }, 120_000);
+  }, 300_000);
 });
 
 async function survives(): Promise<void> {

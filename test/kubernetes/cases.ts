@@ -36,7 +36,7 @@ export const CASES: Record<string, () => Promise<Outcome>> = {
   'all three are deleted at once': () => deletion(3),
   'a SIGTERM that is not from the kubelet': straySignal,
   'all on one node are deleted, of which alone it is served': localDeletion,
-  saturation: saturation,
+  saturation,
 };
 
 async function rollout(): Promise<Report> {

@@ -7,24 +7,22 @@ export interface Report {
   losses: Record<string, number>;
 }
 
-/** A line of the load, which counts what was lost, or of the crowd, which counts everything. */
-function parse(line: string): Report | undefined {
-  if (!line.startsWith('{')) return undefined;
-  const {
-    sent,
-    statuses: { 200: _, ...others } = {},
-    losses = others,
-  } = JSON.parse(line) as Partial<Report> & {
-    statuses?: Record<string, number>;
-  };
-  return { sent: sent!, losses };
+interface Line extends Partial<Report> {
+  statuses?: Record<string, number>;
 }
 
-/** The load's latest account of itself, once it has sent so many requests. */
-async function account(pod: string, atLeast: number): Promise<Report> {
-  return until(`${atLeast} requests sent`, 60, async () => {
-    const report = parse(await inNamespace('logs', pod, '--tail=1').catch(String));
-    return report && report.sent >= atLeast ? report : undefined;
+/** A line of the load, which counts what was lost, or of the crowd, which counts everything. */
+function parse(line: string): Report {
+  const { sent = 0, statuses: { 200: _, ...others } = {}, losses = others } = JSON.parse(line) as Line;
+  return { sent, losses };
+}
+
+/** The load's latest account of itself, once it has sent enough requests to be one. */
+async function account(pod: string): Promise<Report> {
+  return until('500 requests sent', 60, async () => {
+    const line = await inNamespace('logs', pod, '--tail=1').catch(String);
+    const report = line.startsWith('{') ? parse(line) : undefined;
+    return report && report.sent >= 500 ? report : undefined;
   });
 }
 
@@ -33,13 +31,15 @@ export async function underLoad(load: Loader, action: () => Promise<unknown>): P
   const [{ spec }] = (await pods()) as [Pod];
   const pod = loader(namespace, spec.containers[0].image, load);
   const { name } = pod.metadata;
-  await kubectl(['apply', '--filename=-'], { input: JSON.stringify(pod) });
-  await account(name, 500);
-  await action();
-  // It finishes what it has begun, counts that, too, and ends.
-  await terminate(name);
-  await inNamespace('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
-  const report = await account(name, 1000);
-  await inNamespace('delete', 'pod', name, '--timeout=60s');
-  return report;
+  try {
+    await kubectl(['apply', '--filename=-'], { input: JSON.stringify(pod) });
+    await account(name);
+    await action();
+    // It finishes what it has begun, counts that, too, and ends.
+    await terminate(name);
+    await inNamespace('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
+    return await account(name);
+  } finally {
+    await inNamespace('delete', 'pod', name, '--ignore-not-found', '--timeout=60s');
+  }
 }
