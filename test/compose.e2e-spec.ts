@@ -22,14 +22,26 @@ jest.setTimeout(300_000); // Enough on a busy host: each test waits for what hap
 const HELD =
   'const idle = setInterval(() => {}, 1e9); await new Promise((go) => process.once("SIGUSR2", go)); clearInterval(idle)';
 
-/** As if the processors were busy: between two turns of the event loop, of which an answer takes two, 0.8 s pass. */
-const BUSY = 'setInterval(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800), 1)';
+/** It answers checks later than they come, as a busy one would. */
+const LATE = `import { Server } from 'node:http';
+const { emit } = Server.prototype;
+Server.prototype.emit = function (event, request, ...rest) {
+  const hand = () => emit.call(this, event, request, ...rest);
+  return event === 'request' && request.url === '/health/ready' ? setTimeout(hand, 800) : hand();
+};`;
 
 const describe = describeWith(
   COMPOSE !== undefined,
   'Docker Compose',
   'Install it: https://docs.docker.com/compose/install/',
 );
+
+async function post(url: string, length: number): Promise<number> {
+  const body = JSON.stringify(['x'.repeat(length)]);
+  const answer = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  await answer.text();
+  return answer.status;
+}
 
 describe('docker compose up', () => {
   const project = `port-binding-test-${process.pid}`;
@@ -108,6 +120,16 @@ describe('docker compose up', () => {
     expect(published).toEqual([expect.stringMatching(new RegExp(`balancer.*:${balancer}->8080/tcp`))]);
   });
 
+  it('has no replica killed for its memory by those who post as much as they may', async () => {
+    for (let round = 0; round < 20; round++) {
+      const statuses = await Promise.all(Array.from({ length: 200 }, () => post(url, 95_000)));
+      expect([404, 503]).toEqual(expect.arrayContaining([...new Set(statuses)]));
+    }
+    const state = '{{.State.Running}} {{.State.OOMKilled}} {{.HostConfig.Memory}}';
+    const states = (await docker('inspect', '--format', state, ...(await replicas()))).split('\n');
+    expect(states).toEqual(Array.from({ length: 3 }, () => `true false ${128 * 1024 * 1024}`));
+  });
+
   it('loses no request under load when it is scaled from one replica to eight, slow to start, and to three', async () => {
     await scale(1);
     await spreadOver(1);
@@ -127,7 +149,7 @@ describe('docker compose up', () => {
   });
 
   it('keeps a replica that is too busy to answer a check soon, until it drains', async () => {
-    await scaleWith(BUSY, 4);
+    await scaleWith(LATE, 4);
     await spreadOver(4);
     const before = await downs();
     for (let round = 0; round < 5; round++) expect((await instances()).size).toBe(4);
