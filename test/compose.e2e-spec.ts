@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import { Load } from './rolling/load.js';
 import { docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';
@@ -105,10 +105,15 @@ describe('docker compose up', () => {
     await compose('up', '-d', '--no-build');
   });
 
+  // Whatever the test before has left, if it failed.
+  beforeEach(async () => {
+    await scale(3);
+    await spreadOver(3);
+  });
+
   afterAll(() => void down());
 
   it('serves by three replicas, each with a turn, of which only the balancer publishes a port', async () => {
-    await spreadOver(3);
     const ports = await docker(
       'ps',
       '--filter',
@@ -164,8 +169,6 @@ describe('docker compose up', () => {
     await docker('kill', '--signal', 'KILL', victim!);
     while ((await downs()) === before) await delay(50);
     expect((await instances()).size).toBe(2);
-    await compose('up', '-d', '--no-build', '--no-recreate');
-    await spreadOver(3);
   });
 
   it('loses no request under load when every replica is replaced by one of a new image', async () => {

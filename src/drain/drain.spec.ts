@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getMaxListeners, once } from 'node:events';
 import { type IncomingMessage, type Server, createServer, get } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
@@ -102,6 +102,10 @@ it('tells features to end what has no end when the port closes, and not before',
   expect(drain.closing.aborted).toBe(false);
   await drain.run();
   expect(phases).toEqual(['closing']);
+});
+
+it('takes any number of open streams that listen for that, and suspects no leak', () => {
+  expect(getMaxListeners(drain.closing)).toBe(Infinity);
 });
 
 it('runs without a delay when it was not a signal that began it', async () => {

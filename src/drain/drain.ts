@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
@@ -27,7 +28,9 @@ export class Drain {
   constructor(
     private readonly httpServer: HttpServer,
     private readonly config: ConfigService<Environment, true>,
-  ) {}
+  ) {
+    setMaxListeners(Infinity, this.closing); // Each open stream is one. From eleven on, Node 20 would warn of a leak.
+  }
 
   /** Aborted when the port closes. Whoever answers without an end, with a stream or on a socket, ends it then. */
   get closing(): AbortSignal {
