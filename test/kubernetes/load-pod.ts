@@ -21,20 +21,6 @@ for (let serves = false; !serves; await delay(100)) {
 }
 
 const load = new Load(Number(port), address);
-
-// A node without an endpoint of its own drops what comes. The client's kernel tries again after a second, so that to the
-// load the connection is late and not lost; here it is.
-const dropped = 'not connected within 0.9 s';
-const connecting = setInterval(() => {
-  const socket = connect(Number(port), address, () => socket.destroy()).on('error', () => undefined);
-  // Behind what the event loop has to tell, however late that is itself.
-  const look = () => {
-    if (socket.connecting) load.losses.set(dropped, (load.losses.get(dropped) ?? 0) + 1);
-    socket.destroy();
-  };
-  setTimeout(() => setImmediate(look), 900);
-}, 100);
-
 const report = () => {
   const { sent, answered, losses } = load;
   console.log(JSON.stringify({ sent, answered, losses: Object.fromEntries(losses) }));
@@ -43,6 +29,5 @@ const interval = setInterval(report, 1000);
 
 process.once('SIGTERM', () => {
   clearInterval(interval);
-  clearInterval(connecting);
   void load.stop().then(report);
 });
