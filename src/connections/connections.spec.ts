@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Connections } from './connections.js';
 
@@ -142,4 +143,23 @@ it('settles only when every connection and request is taken that the kernel hold
   waiting.forEach((client) => client.write(GET));
   await connections.settled(10_000);
   expect(answers).toHaveLength(50);
+});
+
+it('reads on from those who are open, though new ones keep coming, each in a long turn', async () => {
+  server.on('connection', () => {
+    for (const end = performance.now() + 30; performance.now() < end;);
+  });
+  const kept = await ask();
+  answers[0]!.end();
+  await once(kept, 'data');
+
+  const crowd = setInterval(open, 1); // one in each turn
+  await once(server, 'connection');
+  const accepting = connections.acceptFirst();
+  kept.write(GET);
+  const before = connections.came;
+  while (answers.length < 2 && connections.came < before + 100) await setImmediate();
+  clearInterval(crowd);
+  await accepting;
+  expect(connections.came - before).toBeLessThan(50);
 });

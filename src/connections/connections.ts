@@ -7,8 +7,11 @@ import { Connection } from './connection.js';
 /** What Express' parsers keep of a body unless they are told otherwise; what is longer is refused, or a stream. */
 const BODY_BYTES = 100 * 1024;
 
-/** Connections that the kernel holds until they are accepted, by Node's default. It may hold more while those are taken. */
-const BACKLOG = 511;
+/**
+ * How long those who wait to be accepted go before all others: time for the 511 that the kernel holds by Node's default.
+ * Not until there are none, as where turns are long each brings one, and then nobody else would be heard.
+ */
+const ACCEPT_MS = 50;
 
 /**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
@@ -16,6 +19,8 @@ const BACKLOG = 511;
  * Emits `idle` whenever the last request in flight has ended.
  */
 export class Connections extends EventEmitter<{ idle: [] }> {
+  /** Connections that have been taken since the start. */
+  came = 0;
   /** Requests that wait for an answer, or for the rest of one. */
   inFlight = 0;
   /** Requests that Node keeps in memory: those, and the ones that came behind a `Connection: close`. */
@@ -44,6 +49,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       if (!this.announcing) this.closeIdle();
     };
     server.on('connection', (socket) => {
+      this.came++;
       this.arrivals++;
       this.http.set(socket, new Connection(socket));
       socket.once('close', () => this.forget(socket));
@@ -150,6 +156,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
    * to be accepted. Then it reads on, first from those who have asked for least and have waited longest.
    */
   async acceptFirst(): Promise<void> {
+    if (!this.reading) return;
     this.reading = false;
     await Promise.resolve(); // until what is being parsed is: a connection that Node pauses of itself is for Node to resume
     const paused = [...this.http]
@@ -157,7 +164,8 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       .toSorted(([, a], [, b]) => a.requests - b.requests)
       .map(([socket]) => socket.pause());
     await setImmediate(); // the end of this turn
-    for (let accepted = -1, left = BACKLOG; accepted !== this.arrivals && left > 0; left--) {
+    const end = performance.now() + ACCEPT_MS;
+    for (let accepted = -1; accepted !== this.arrivals && performance.now() < end;) {
       accepted = this.arrivals;
       await setImmediate();
     }
