@@ -73,14 +73,18 @@ describe('in a container with 128 MiB', () => {
     await survives();
   }, 300_000);
 
-  it('cuts off clients who pipeline what they do not read', async () => {
-    const clients = await open(5);
-    for (const client of clients) client.pause().send(get('/').repeat(60_000));
-    await container.logged(/^At capacity$/);
-    expect((await fetch(url)).status).toBe(200);
-    for (const client of clients) client.close();
-    await survives();
-  }, 300_000);
+  it.each([5, 20])(
+    'cuts off %i clients who pipeline what they do not read',
+    async (count) => {
+      const clients = await open(count);
+      for (const client of clients) client.pause().send(get('/').repeat(60_000));
+      await container.logged(/^At capacity$/);
+      expect((await fetch(url)).status).toBe(200);
+      for (const client of clients) client.close();
+      await survives();
+    },
+    300_000,
+  );
 });
 
 async function survives(): Promise<void> {

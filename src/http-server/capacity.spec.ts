@@ -21,7 +21,7 @@ beforeEach(async () => {
   warned = new Promise((done) => {
     jest.spyOn(Logger.prototype, 'warn').mockImplementation((...line) => done(line));
   });
-  // Good for 16 connections, 73 requests, and 128 kB of bodies.
+  // Good for 16 connections, 36 requests, and 128 kB of bodies.
   jest.spyOn(process, 'constrainedMemory').mockReturnValue(2 * MIB);
   server = createServer();
   connections = new Connections(server);
@@ -112,11 +112,11 @@ it('cuts off the longest pipeline when there are too many requests, and nobody e
   const short = await ask();
   const [long, longest] = [await open(), await open()];
   const closed = once(longest, 'close');
-  long.write(get('/').repeat(30));
-  while (answers.length < 31) await once(server, 'request');
-  longest.write(get('/').repeat(50));
+  long.write(get('/').repeat(15));
+  while (answers.length < 16) await once(server, 'request');
+  longest.write(get('/').repeat(25));
   await closed;
   expect([short.destroyed, long.destroyed]).toEqual([false, false]);
-  expect(connections).toMatchObject({ open: 2, requests: 31, inFlight: 31 });
+  expect(connections).toMatchObject({ open: 2, requests: 16, inFlight: 16 });
   await ask(get('/'), short);
 });

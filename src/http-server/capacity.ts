@@ -10,8 +10,11 @@ import type { Connections } from '../connections/connections.js';
  */
 const BYTES_PER_CONNECTION = 128 * 1024;
 
-/** Likewise for each request in memory, which takes some 7 kB. They are more than connections only by pipelining. */
-const BYTES_PER_REQUEST = 28 * 1024;
+/**
+ * Likewise for each request in memory, which takes some 7 kB. They are more than connections only by pipelining, and then
+ * Node reads up to 2,500 of them at a time, however few there is room for.
+ */
+const BYTES_PER_REQUEST = 56 * 1024;
 
 /**
  * The most that is taken on at once, so that no client can take more memory than there is: a process that is killed for
@@ -42,7 +45,10 @@ export class Capacity {
   /** @returns false when a request that has come is more than there is room for */
   admits(request: IncomingMessage): boolean {
     const { connections } = this;
-    if (connections.requests > this.requests && connections.cutLongestPipeline()) this.tell('cut');
+    if (connections.requests > this.requests && connections.cutLongestPipeline()) {
+      this.tell('cut');
+      void connections.acceptFirst(); // What was cut stays in memory until this turn of the event loop ends.
+    }
     if (request.socket.destroyed) return false;
     if (isProbe(request) || (!this.full && connections.bodyBytes <= this.bodyBytes)) return true;
     this.tell('refused');
