@@ -34,8 +34,8 @@ function open(): Socket {
 }
 
 /** Sends requests in one segment, and waits until the server has them. */
-async function ask(requests = GET, client = open()): Promise<Socket> {
-  const [before, count] = [answers.length, requests.split(GET).length - 1];
+async function ask(requests = GET, client = open(), count = requests.split(GET).length - 1): Promise<Socket> {
+  const before = answers.length;
   client.write(requests);
   while (answers.length < before + count) await once(server, 'request');
   return client;
@@ -143,6 +143,19 @@ it('settles only when every connection and request is taken that the kernel hold
   waiting.forEach((client) => client.write(GET));
   await connections.settled(10_000);
   expect(answers).toHaveLength(50);
+});
+
+it('reads no more from a connection with a long pipeline until most of that is answered', async () => {
+  await ask(GET.repeat(6000), undefined, 1);
+  for (let turns = 0; turns < 20; turns++) await setImmediate();
+  expect(answers.length).toBeLessThan((64 * 1024) / GET.length);
+  // The others go on.
+  await ask();
+  for (let answered = 0; answered < 6001;) {
+    while (answered < answers.length) answers[answered++]!.end();
+    await setImmediate();
+  }
+  await connections.idle();
 });
 
 it('reads on from those who are open, though new ones keep coming, each in a long turn', async () => {

@@ -14,6 +14,12 @@ const BODY_BYTES = 100 * 1024;
 const ACCEPT_MS = 50;
 
 /**
+ * With more requests in flight a connection is read from no further until they are answered, as 64 kB at once are 2,000.
+ * The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
+ */
+const LONG_PIPELINE = 100;
+
+/**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
  *
  * Emits `idle` whenever the last request in flight has ended.
@@ -36,6 +42,8 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   private readonly http = new Map<Socket, Connection>();
   /** Not idle and not in flight: they belong to whoever took them over, such as a WebSocket gateway. */
   private readonly upgradedSockets = new Set<Socket>();
+  /** What is not read from, as it has too much in flight already. */
+  private readonly held = new Set<Socket>();
   private arrivals = 0;
   private reading = true;
   private announcing = false;
@@ -94,6 +102,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     }
     this.inFlight++;
     this.bodyBytes += bodyBytes;
+    if (connection.inFlight > LONG_PIPELINE) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
     response.once('close', () => {
       if (response.writableFinished) this.answered++;
@@ -101,6 +110,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
         this.http.set(socket, connection);
         connection.end(bodyBytes);
         this.ended({ inFlight: 1, requests: 1, bodyBytes });
+        if (connection.inFlight === LONG_PIPELINE && this.held.delete(socket)) socket.resume();
         if (this.closingIdle) connection.closeIfIdle();
       }
     });
@@ -170,7 +180,10 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       await setImmediate();
     }
     this.reading = true;
-    paused.forEach((socket) => socket.resume());
+    for (const socket of paused) {
+      if ((this.http.get(socket)?.inFlight ?? 0) > LONG_PIPELINE) this.held.add(socket);
+      else socket.resume();
+    }
   }
 
   /** Cuts off the connection with the most requests, if it has more than one. */
@@ -217,6 +230,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     const connection = this.http.get(socket);
     if (connection === undefined) return;
     this.http.delete(socket);
+    this.held.delete(socket);
     this.ended(connection);
   }
 

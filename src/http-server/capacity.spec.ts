@@ -21,7 +21,7 @@ beforeEach(async () => {
   warned = new Promise((done) => {
     jest.spyOn(Logger.prototype, 'warn').mockImplementation((...line) => done(line));
   });
-  // Good for 16 connections, 36 requests, and 128 kB of bodies.
+  // Good for 16 connections, 42 requests, and 128 kB of bodies.
   jest.spyOn(process, 'constrainedMemory').mockReturnValue(2 * MIB);
   server = createServer();
   connections = new Connections(server);
@@ -114,7 +114,7 @@ it('cuts off the longest pipeline when there are too many requests, and nobody e
   const closed = once(longest, 'close');
   long.write(get('/').repeat(15));
   while (answers.length < 16) await once(server, 'request');
-  longest.write(get('/').repeat(25));
+  longest.write(get('/').repeat(30));
   await closed;
   expect([short.destroyed, long.destroyed]).toEqual([false, false]);
   expect(connections).toMatchObject({ open: 2, requests: 16, inFlight: 16 });

@@ -11,10 +11,10 @@ import type { Connections } from '../connections/connections.js';
 const BYTES_PER_CONNECTION = 128 * 1024;
 
 /**
- * Likewise for each request in memory, which takes some 7 kB. They are more than connections only by pipelining, and then
- * Node reads up to 2,500 of them at a time, however few there is room for.
+ * Likewise for each request in memory, which takes some 7 kB. They are more than connections only by pipelining, and a
+ * single client may well send 2,621: as many of 25 bytes, the shortest there are, Node reads at once.
  */
-const BYTES_PER_REQUEST = 56 * 1024;
+const BYTES_PER_REQUEST = 48 * 1024;
 
 /**
  * The most that is taken on at once, so that no client can take more memory than there is: a process that is killed for
@@ -45,10 +45,7 @@ export class Capacity {
   /** @returns false when a request that has come is more than there is room for */
   admits(request: IncomingMessage): boolean {
     const { connections } = this;
-    if (connections.requests > this.requests && connections.cutLongestPipeline()) {
-      this.tell('cut');
-      void connections.acceptFirst(); // What was cut stays in memory until this turn of the event loop ends.
-    }
+    if (connections.requests > this.requests && connections.cutLongestPipeline()) this.tell('cut');
     if (request.socket.destroyed) return false;
     if (isProbe(request) || (!this.full && connections.bodyBytes <= this.bodyBytes)) return true;
     this.tell('refused');
