@@ -27,7 +27,8 @@ if (spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0) {
 
 async function measureDoublingLoad() {
   const generator = fork(join(BENCH, 'load.js'));
-  const { pid, port, server } = await started();
+  const server = await Server.start(contestants.at(-1));
+  const { pid, port } = server;
   const throughput = [];
   // The first round is to warm up: V8 goes on compiling what is hot for some 50,000 requests.
   for (const connections of [CONNECTIONS[0], ...CONNECTIONS]) {
@@ -45,11 +46,6 @@ async function measureDoublingLoad() {
   for (const { connections, perSecond, p50, p99 } of throughput.slice(1)) {
     console.log(`| ${connections} | ${percent(perSecond / peak)} | ${p50.toFixed(1)} | ${p99.toFixed(1)} |`);
   }
-}
-
-async function started() {
-  const server = await Server.start(contestants.at(-1));
-  return { server, pid: server.pid, port: server.port };
 }
 
 async function measureMemory() {

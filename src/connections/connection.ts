@@ -2,6 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { lingeringClose } from './lingering-close.js';
 
+/** With more requests in flight, no more are read until they are answered: the 64 kB that Node reads at once are 2,000. */
+const LONG_PIPELINE = 100;
+
 /** One connection of HTTP/1.1: the answers that it waits for, which of them says `Connection: close`, and its end. */
 export class Connection {
   /** Requests that wait for an answer, or for the rest of one. */
@@ -14,6 +17,7 @@ export class Connection {
   /** The answer that was told to say `Connection: close`. */
   private last: ServerResponse | undefined;
   private pipelining = false;
+  private held = false;
 
   constructor(private readonly socket: Socket) {
     // Node's own way to close a connection behind its last answer: here, because it does not look for an unread body.
@@ -28,6 +32,23 @@ export class Connection {
   /** Some of an answer is out, but not all of it. */
   get halfway(): boolean {
     return this.inFlight > 0 && this.newest?.headersSent === true;
+  }
+
+  get pipelinesLong(): boolean {
+    return this.inFlight > LONG_PIPELINE;
+  }
+
+  /** @returns false when nothing was read from it anyway: a connection that Node paused is for Node to resume */
+  pause(): boolean {
+    if (this.socket.isPaused()) return false;
+    this.socket.pause();
+    return true;
+  }
+
+  /** After a pause: at once, or when enough of a long pipeline is answered. */
+  readOn(): void {
+    this.held = this.pipelinesLong;
+    if (!this.held) this.socket.resume();
   }
 
   /** @returns false when the request came behind an answer that has said `Connection: close`: it gets no answer */
@@ -46,6 +67,7 @@ export class Connection {
     this.inFlight--;
     this.requests--;
     this.bodyBytes -= bodyBytes;
+    if (this.held) this.readOn();
     // What an idle connection holds on to, each of thousands does. A body that nobody has read may still be coming.
     if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
   }

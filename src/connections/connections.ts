@@ -14,12 +14,6 @@ const BODY_BYTES = 100 * 1024;
 const ACCEPT_MS = 50;
 
 /**
- * With more requests in flight a connection is read from no further until they are answered, as 64 kB at once are 2,000.
- * The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
- */
-const LONG_PIPELINE = 100;
-
-/**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
  *
  * Emits `idle` whenever the last request in flight has ended.
@@ -42,8 +36,6 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   private readonly http = new Map<Socket, Connection>();
   /** Not idle and not in flight: they belong to whoever took them over, such as a WebSocket gateway. */
   private readonly upgradedSockets = new Set<Socket>();
-  /** What is not read from, as it has too much in flight already. */
-  private readonly held = new Set<Socket>();
   private arrivals = 0;
   private reading = true;
   private announcing = false;
@@ -102,7 +94,8 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     }
     this.inFlight++;
     this.bodyBytes += bodyBytes;
-    if (connection.inFlight > LONG_PIPELINE) void this.acceptFirst();
+    // The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
+    if (connection.pipelinesLong) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
     response.once('close', () => {
       if (response.writableFinished) this.answered++;
@@ -110,7 +103,6 @@ export class Connections extends EventEmitter<{ idle: [] }> {
         this.http.set(socket, connection);
         connection.end(bodyBytes);
         this.ended({ inFlight: 1, requests: 1, bodyBytes });
-        if (connection.inFlight === LONG_PIPELINE && this.held.delete(socket)) socket.resume();
         if (this.closingIdle) connection.closeIfIdle();
       }
     });
@@ -169,10 +161,9 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     if (!this.reading) return;
     this.reading = false;
     await Promise.resolve(); // until what is being parsed is: a connection that Node pauses of itself is for Node to resume
-    const paused = [...this.http]
-      .filter(([socket]) => !socket.isPaused())
-      .toSorted(([, a], [, b]) => a.requests - b.requests)
-      .map(([socket]) => socket.pause());
+    const paused = [...this.http.values()]
+      .filter((connection) => connection.pause())
+      .toSorted((a, b) => a.requests - b.requests);
     await setImmediate(); // the end of this turn
     const end = performance.now() + ACCEPT_MS;
     for (let accepted = -1; accepted !== this.arrivals && performance.now() < end;) {
@@ -180,10 +171,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       await setImmediate();
     }
     this.reading = true;
-    for (const socket of paused) {
-      if ((this.http.get(socket)?.inFlight ?? 0) > LONG_PIPELINE) this.held.add(socket);
-      else socket.resume();
-    }
+    paused.forEach((connection) => connection.readOn());
   }
 
   /** Cuts off the connection with the most requests, if it has more than one. */
@@ -230,7 +218,6 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     const connection = this.http.get(socket);
     if (connection === undefined) return;
     this.http.delete(socket);
-    this.held.delete(socket);
     this.ended(connection);
   }
 
