@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
-import type { Server } from 'ws';
+import type { Server, WebSocket } from 'ws';
 import { Drain } from '../drain/drain.js';
 import { DrainModule } from '../drain/drain.module.js';
 
@@ -9,8 +9,12 @@ class WsGateway {
   @WebSocketServer()
   private readonly server!: Server;
 
-  constructor(drain: Drain) {
+  constructor(private readonly drain: Drain) {
     drain.closing.addEventListener('abort', () => this.server.clients.forEach((client) => client.close(1001)));
+  }
+
+  handleConnection(client: WebSocket): void {
+    if (this.drain.closing.aborted) client.close(1001); // It was about to open when the port closed.
   }
 
   @SubscribeMessage('echo')
