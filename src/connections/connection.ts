@@ -34,8 +34,9 @@ export class Connection {
     return this.inFlight > 0 && this.newest?.headersSent === true;
   }
 
-  get pipelinesLong(): boolean {
-    return this.inFlight > LONG_PIPELINE;
+  /** The request that has come last is the one too many. */
+  get becomesLong(): boolean {
+    return this.inFlight === LONG_PIPELINE + 1;
   }
 
   /** @returns false when nothing was read from it anyway: a connection that Node paused is for Node to resume */
@@ -47,7 +48,7 @@ export class Connection {
 
   /** After a pause: at once, or when enough of a long pipeline is answered. */
   readOn(): void {
-    this.held = this.pipelinesLong;
+    this.held = this.inFlight > LONG_PIPELINE;
     if (!this.held) this.socket.resume();
   }
 

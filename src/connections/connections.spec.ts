@@ -158,6 +158,21 @@ it('reads no more from a connection with a long pipeline until most of that is a
   await connections.idle();
 });
 
+it('hears a newcomer before all the long pipelines of others', async () => {
+  const order: Socket[] = [];
+  server.on('request', ({ socket }, response: ServerResponse) => {
+    if (order.at(-1) !== socket) order.push(socket);
+    response.end();
+  });
+  const others = Array.from({ length: 10 }, open);
+  while (connections.open < 10) await once(server, 'connection');
+  others.forEach((other) => other.resume().write(GET.repeat(2000)));
+  const newcomer = open();
+  newcomer.write(GET);
+  await once(newcomer, 'data');
+  expect(order.findIndex(({ remotePort }) => remotePort === newcomer.localPort)).toBeLessThan(5);
+});
+
 it('reads on from those who are open, though new ones keep coming, each in a long turn', async () => {
   server.on('connection', () => {
     for (const end = performance.now() + 30; performance.now() < end;);

@@ -36,8 +36,12 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   private readonly http = new Map<Socket, Connection>();
   /** Not idle and not in flight: they belong to whoever took them over, such as a WebSocket gateway. */
   private readonly upgradedSockets = new Set<Socket>();
+  /** The last that came, until it asks for something: its request may be there already. */
+  private newcomer: Connection | undefined;
   private arrivals = 0;
   private reading = true;
+  /** What is read from no more until those are taken that wait to be accepted. */
+  private readonly paused: Connection[] = [];
   private announcing = false;
   private closingIdle = false;
 
@@ -51,7 +55,8 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     server.on('connection', (socket) => {
       this.came++;
       this.arrivals++;
-      this.http.set(socket, new Connection(socket));
+      this.newcomer = new Connection(socket);
+      this.http.set(socket, this.newcomer);
       socket.once('close', () => this.forget(socket));
     });
   }
@@ -85,6 +90,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     const { socket } = response.req;
     const connection = this.http.get(socket);
     if (connection === undefined) return !socket?.destroyed; // cut off, or a request that a test has made up
+    if (connection === this.newcomer) this.newcomer = undefined;
     this.arrivals++;
     this.requests++;
     const bodyBytes = expectedBody(response.req);
@@ -95,7 +101,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     this.inFlight++;
     this.bodyBytes += bodyBytes;
     // The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
-    if (connection.pipelinesLong) void this.acceptFirst();
+    if (connection.becomesLong) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
     response.once('close', () => {
       if (response.writableFinished) this.answered++;
@@ -154,16 +160,16 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   }
 
   /**
-   * Reads nothing from any connection, not even what the event loop has found already, until those are taken that wait
-   * to be accepted. Then it reads on, first from those who have asked for least and have waited longest.
+   * Reads nothing from any connection but a newcomer's, not even what the event loop has found already, until those are
+   * taken that wait to be accepted. Then it reads on, first from those who have asked for least and have waited longest.
    */
   async acceptFirst(): Promise<void> {
+    await Promise.resolve(); // until what is being parsed is: a connection that Node pauses of itself is for Node to resume
+    for (const connection of this.http.values()) {
+      if (connection !== this.newcomer && connection.pause()) this.paused.push(connection);
+    }
     if (!this.reading) return;
     this.reading = false;
-    await Promise.resolve(); // until what is being parsed is: a connection that Node pauses of itself is for Node to resume
-    const paused = [...this.http.values()]
-      .filter((connection) => connection.pause())
-      .toSorted((a, b) => a.requests - b.requests);
     await setImmediate(); // the end of this turn
     const end = performance.now() + ACCEPT_MS;
     for (let accepted = -1; accepted !== this.arrivals && performance.now() < end;) {
@@ -171,6 +177,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       await setImmediate();
     }
     this.reading = true;
+    const paused = this.paused.splice(0).toSorted((a, b) => a.requests - b.requests);
     paused.forEach((connection) => connection.readOn());
   }
 
