@@ -20,6 +20,8 @@ const ENDED_WELL = { code: 0, signal: null };
 
 const describe = describeWithDocker();
 
+type HealthCheck = { ExitCode: number; Output: string };
+
 const instance = async (url: string) => (await (await fetch(url)).json()) as { port: number; pid: number };
 
 describe('docker run', () => {
@@ -47,7 +49,9 @@ describe('docker run', () => {
       port,
     });
     await container.health('healthy');
-    expect(await container.inspect('{{(index .State.Health.Log 0).Output}}')).toContain(`port ${port}: ready`);
+    // The first check may run into its time limit where the machine is busy: the one that made it healthy counts.
+    const checks = JSON.parse(await container.inspect('{{json .State.Health.Log}}')) as HealthCheck[];
+    expect(checks.find(({ ExitCode }) => ExitCode === 0)?.Output).toContain(`port ${port}: ready`);
   });
 
   it('ends with status 1 and one line in docker logs when PORT is invalid', async () => {
