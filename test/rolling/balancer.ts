@@ -28,7 +28,8 @@ export class Balancer {
   ) {}
 
   /**
-   * @param check how to check, in HAProxy's words: `inter 2s fall 2`
+   * @param check how to check, in HAProxy's words: `inter 2s fall 2`; an instance that is busy may answer late, and is
+   *   not taken out for that
    * @param mode `http` balances requests, `tcp` connections
    */
   static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<Balancer> {
@@ -44,6 +45,7 @@ defaults
   mode ${mode}
   retries 0
   timeout connect 2s
+  timeout check 5s
   timeout client 30s
   timeout server 30s
 frontend front
