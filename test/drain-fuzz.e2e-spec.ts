@@ -10,17 +10,27 @@ const SEEDS = process.env['FUZZ_SEED']?.split(',').map(Number);
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 120);
 const AT_A_TIME = 3;
 
-/**
- * What reaches the kernel this close to the port's closing may have come after it: the program has looked for it, has
- * found nothing, and was then held up by the system's scheduler before it closed the port.
- */
-const SCHEDULER_MS = 25;
+/** What was sent this shortly before the program's last look may not have been in the kernel's queue by then. */
+const KERNEL_MS = 25;
 
-/** Tells when the port closes: the log line comes a little later. */
-const OBSERVER = `import { Server } from 'node:net';
+/**
+ * Tells when the program last began to look for what the kernel holds, before it closed the port. What comes later may
+ * come while the system's scheduler holds it up. A program that does not look since the signal owes whatever came.
+ */
+const OBSERVER = `import { syncBuiltinESMExports } from 'node:module';
+import { Server } from 'node:net';
+import timers from 'node:timers/promises';
 const { close } = Server.prototype;
+const { setImmediate } = timers;
+let looked;
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => (looked = undefined));
+timers.setImmediate = (...args) => {
+  looked = Date.now();
+  return setImmediate(...args);
+};
+syncBuiltinESMExports();
 Server.prototype.close = function (...args) {
-  if (this.listening) console.log(JSON.stringify({ message: 'port closes', at: Date.now() }));
+  if (this.listening) console.log(JSON.stringify({ message: 'port closes', lastLook: looked ?? Date.now() }));
   return close.apply(this, args);
 };`;
 
@@ -83,14 +93,14 @@ async function drain(seed: number): Promise<string | undefined> {
   const took = performance.now() - signalled;
   await Promise.all(running);
 
-  const closes = service.log.find(({ message }) => message === 'port closes');
-  const closedAt = Number(closes?.['at'] ?? 0) - SCHEDULER_MS;
-  const losers = clients.filter((client) => client.lost(closedAt) > 0);
+  const { lastLook } = service.log.find(({ message }) => message === 'port closes')!;
+  const owed = Number(lastLook) - KERNEL_MS;
+  const losers = clients.filter((client) => client.lost(owed) > 0);
   const unanswered = clients.reduce((sum, client) => sum + client.unanswered, 0);
   const done = service.log.at(-1)?.message === 'Done: every request is answered';
 
   const wrong = [
-    ...losers.map((client) => `lost ${client.lost(closedAt)} answers:\n${client.events.join('\n')}`),
+    ...losers.map((client) => `lost ${client.lost(owed)} answers:\n${client.events.join('\n')}`),
     ...(code === 0 || unanswered > 0 ? [] : [`status ${code}, though every request is answered`]),
     ...((code === 0) === done ? [] : [`status ${code}, but it says: ${service.log.at(-1)?.message}`]),
     ...(took < timeout + 500 ? [] : [`took ${took} ms`]),
