@@ -17,7 +17,8 @@ export const HAPROXY = installed('haproxy');
 /**
  * A real HAProxy in front of instances that come and go, with its retries off, so that nothing hides a lost request.
  * It holds empty slots for servers: instances are put in over its admin socket, and only its own health checks of
- * `/health/ready` decide which of them gets requests.
+ * `/health/ready` decide which of them gets requests. Without a time of their own they would have `inter` to be answered,
+ * and a busy instance would be taken out.
  */
 export class Balancer {
   private constructor(
@@ -28,8 +29,7 @@ export class Balancer {
   ) {}
 
   /**
-   * @param check how to check, in HAProxy's words: `inter 2s fall 2`; an instance that is busy may answer late, and is
-   *   not taken out for that
+   * @param check how to check, in HAProxy's words: `inter 2s fall 2`
    * @param mode `http` balances requests, `tcp` connections
    */
   static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<Balancer> {
