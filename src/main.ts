@@ -4,10 +4,11 @@ import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { Drain } from './drain/drain.js';
 import type { Environment } from './environment.js';
+import { JsonAdapter } from './http-server/json-adapter.js';
 import { StdoutLogger } from './logger.js';
 import { PortBinding } from './port-binding/port-binding.js';
 import { Refusal } from './refusal.js';
@@ -15,7 +16,7 @@ import { Refusal } from './refusal.js';
 const logger = new StdoutLogger();
 
 async function start(): Promise<void> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule, new JsonAdapter(), {
     logger,
     // Nothing is logged before the environment is known to be good; a refusal is then the only line there is.
     bufferLogs: true,
@@ -27,7 +28,6 @@ async function start(): Promise<void> {
   logger.setLogLevels([config.get('LOG_LEVEL', { infer: true })]);
   app.flushLogs();
 
-  app.disable('x-powered-by').disable('etag');
   await app.init();
   // A signal that came meanwhile ends the process here, before the port opens. Twice, as only the second is sure to
   // come after the event loop has looked for signals.

@@ -37,7 +37,7 @@ export function buildFork(features: string[], lines = '', imports = ''): string 
   edit(join(project, 'src/main.ts'), (text) => text.replace('await app.init();', `${lines}\n$&`) + imports);
 
   // Where packages are linked to is not where they look for each other.
-  edit(join(project, 'rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
+  edit(join(project, 'speed/rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
 
   execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
   return join(project, 'dist/main.js');

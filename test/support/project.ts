@@ -4,12 +4,11 @@ import { emptyFolder } from './service.js';
 
 /** What a build needs, as a clone has it. */
 const SOURCES = [
-  'defer-date-format.js',
   'src',
   'nest-cli.json',
   'package.json',
   'package-lock.json',
-  'rspack.config.js',
+  'speed',
   'tsconfig.json',
   '.npmrc',
   'Procfile',

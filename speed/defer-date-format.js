@@ -8,6 +8,7 @@ export default function deferDateFormat(source) {
     /const dateTimeFormatter = (new Intl\.DateTimeFormat\([^)]*\));/,
     'let formatter; const dateTimeFormatter = { format: (date) => (formatter ??= $1).format(date) };',
   );
-  if (deferred === source) throw new Error('Nest makes its date format in another way now: see defer-date-format.js');
+  if (deferred === source)
+    throw new Error('Nest makes its date format in another way now: see speed/defer-date-format.js');
   return deferred;
 }

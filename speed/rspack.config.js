@@ -1,0 +1,114 @@
+/**
+ * All that is here makes the service start faster, and nothing else; src knows nothing of it. It is done without in two
+ * steps, see "Without the bundle" in the README.
+ *
+ * - `rspack.config.js`, `keep-class-names.js`, `drop-vendor-map.js`: the program in one file, as to find, load and
+ *   compile some 600 is most of what a Nest service does when it starts;
+ * - `lazy.js`, `lazy-mime-types.cjs`: what of Node and of the packages a start does not need, loaded when it is first asked for;
+ * - `defer-date-format.js`: the same for the date format of Nest's text logs;
+ * - `loader.cjs`, `fill.cjs`: V8's code cache, taken when the program has started and answered.
+ */
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { DropVendorMap } from './drop-vendor-map.js';
+import { KeepClassNames } from './keep-class-names.js';
+import { builtIn } from './lazy.js';
+
+const require = createRequire(import.meta.url);
+
+/** Packages that Nest looks for at run time and does without. Leaving the absent ones out saves the search. */
+const optionalPeers = /^(@nestjs\/(microservices|swagger|websockets)|class-transformer|class-validator)(\/|$)/;
+
+function isInstalled(request) {
+  try {
+    return Boolean(require.resolve(request));
+  } catch {
+    return false;
+  }
+}
+
+/** `nest start --watch` is for reading and debugging: its program is not minified. */
+const watching = process.argv.some((argument) => argument === '--watch' || argument === '-w');
+
+/** `bundle.js` is the service, a script that `main.js` loads; `probe.js` is a program of its own. */
+export default (
+  options,
+  { BannerPlugin, CopyRspackPlugin, DefinePlugin, IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin },
+) => {
+  const wrap = (banner, footer) => new BannerPlugin({ banner, footer, raw: true, include: 'bundle.js', stage: 450 }); // between minimizer and map
+  return {
+    ...options,
+    experiments: {},
+    mode: watching ? 'development' : 'production',
+    devtool: false,
+    entry: { bundle: options.entry, probe: resolve('src/probe.ts') },
+    // CommonJS, as V8's code cache is for scripts, not for ES modules.
+    output: { filename: '[name].js' },
+    externals: [builtIn],
+    externalsPresets: { node: false },
+    resolve: {
+      ...options.resolve,
+      alias: {
+        // RxJS gives Node its CommonJS build, of which all would be loaded.
+        rxjs$: resolve('node_modules/rxjs/dist/esm/index.js'),
+        'rxjs/operators$': resolve('node_modules/rxjs/dist/esm/operators/index.js'),
+        // 160 kB of JSON, for those who send files.
+        'mime-types$': resolve('speed/lazy-mime-types.cjs'),
+      },
+    },
+    module: {
+      ...options.module,
+      // What is imported with `import()` is in the one file too, and runs when it is asked for.
+      parser: { javascript: { dynamicImportMode: 'eager' } },
+      rules: [
+        ...options.module.rules,
+        // Nest's packages do not say so, but what is not imported of them need not be loaded: the REPL, file uploads.
+        {
+          test: /node_modules[\\/]@nestjs[\\/](common|config|core|platform-express|terminus)[\\/]/,
+          sideEffects: false,
+        },
+        { test: /[\\/]services[\\/](console-)?logger\.service\.js$/, loader: resolve('speed/defer-date-format.js') },
+      ],
+    },
+    plugins: [
+      // What Nest loads when it is not handed an adapter, as main.ts does.
+      new IgnorePlugin({ resourceRegExp: /^@nestjs\/platform-express$/, contextRegExp: /@nestjs[\\/]core/ }),
+      new IgnorePlugin({ checkResource: (request) => optionalPeers.test(request) && !isInstalled(request) }),
+      // Of the program as it runs: by default the bundle would hold the paths of the machine that built it.
+      new DefinePlugin({
+        'import.meta.url': "process.getBuiltinModule('url').pathToFileURL(__filename).href",
+        'import.meta.filename': '__filename',
+        'import.meta.dirname': '__dirname',
+      }),
+      // The parameters of every CommonJS module, which `main.js` hands over.
+      wrap('(function (exports, require, module, __filename, __dirname) {', false),
+      wrap('})', true),
+      new SourceMapDevToolPlugin({ filename: '[file].map', moduleFilenameTemplate: '../[resource-path]' }),
+      new KeepClassNames(),
+      new DropVendorMap(),
+      new CopyRspackPlugin({
+        patterns: [
+          { from: 'speed/loader.cjs', to: 'main.js' },
+          { from: 'speed/fill.cjs', to: 'fill.js' },
+          { from: 'speed/dist.json', to: 'package.json' },
+        ],
+      }),
+    ],
+    optimization: {
+      nodeEnv: false,
+      minimize: !watching,
+      minimizer: [
+        new SwcJsMinimizerRspackPlugin({
+          test: /(bundle|probe)\.js$/,
+          minimizerOptions: {
+            // Nest's messages name classes and functions.
+            compress: { keep_classnames: true, keep_fnames: true },
+            mangle: { keep_classnames: true, keep_fnames: true },
+            // V8 keeps a text of ASCII in half the memory.
+            format: { comments: false, ascii_only: true },
+          },
+        }),
+      ],
+    },
+  };
+};
