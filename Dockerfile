@@ -5,7 +5,7 @@ WORKDIR /app
 # What the packages depend on comes first: a change in src does not install them again.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY nest-cli.json tsconfig.json ./
+COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY speed speed
 COPY src src
 RUN npm run build

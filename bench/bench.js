@@ -2,7 +2,7 @@
 // oxlint-disable no-await-in-loop -- One after the other: what runs at the same time disturbs what is measured.
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,6 +17,8 @@ import { cpuTime, memory } from './usage.js';
 const ROUTES = ['/', '/health/live'];
 const CONNECTIONS = [32, 256];
 const HELD = [100, 1_000, 10_000];
+/** So many are started at once, as when a node of a cluster comes back. */
+const CROWD = 50;
 const LOAD_TIMEOUT = 120_000;
 
 const { values: options } = parseArgs({
@@ -35,17 +37,18 @@ const heldFigures = new Figures(held.map(({ name }) => name));
 prepare();
 await checkAnswers();
 await measureStarts();
+await measureCrowd();
 await measureLoad();
 await measureConnections();
 measureSizes();
 write();
 
-/** Installs the peers where they are missing and compiles the starter, as `nest build` would. */
+/** Installs the peers where they are missing, compiles the starter as `nest build` would, and fills the service's cache. */
 function prepare() {
   if (!existsSync('/proc/self/schedstat')) {
     throw new Error('The benchmark needs Linux: it takes CPU time and memory from /proc.');
   }
-  if (!existsSync(join(BENCH, 'node_modules'))) {
+  if (!existsSync(join(BENCH, 'node_modules/autocannon'))) {
     execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'inherit' });
   }
   const versions = [ROOT, BENCH].map((folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
@@ -54,6 +57,8 @@ function prepare() {
       throw new Error(`${name} is ${version} in bench/package.json, but not in package.json.`);
     }
   }
+  rmSync(join(BENCH, '.cache'), { recursive: true, force: true }); // that of another Node, maybe
+  execFileSync(process.execPath, ['dist/fill.js'], { cwd: ROOT, stdio: 'inherit' });
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [compiler, '-p', 'contestants/nest-new'], { cwd: BENCH, stdio: 'inherit' });
 }
@@ -88,6 +93,29 @@ async function measureStarts() {
       figures.add('cold start, CPU ms', contestant, cpuTime(server.pid));
       figures.add('cold start, wall ms', contestant, wall);
       await server.stop();
+    }
+  }
+}
+
+/** What a start takes when the processors are short: there is no order in it then, and no idle time to hide work in. */
+async function measureCrowd() {
+  const count = options.smoke ? 2 : CROWD;
+  for (let round = 1; round <= effort.rounds; round++) {
+    for (const contestant of inTurn(round)) {
+      progress(`${count} at once, ${round} of ${effort.rounds}: ${contestant.name}`);
+      const began = performance.now();
+      const servers = await Promise.all(
+        Array.from({ length: count }, async () => {
+          const server = await Server.start(contestant);
+          await server.get('/health/live');
+          return server;
+        }),
+      );
+      const wall = performance.now() - began;
+      const cpu = servers.reduce((sum, { pid }) => sum + cpuTime(pid), 0);
+      figures.add(`CPU ms each, ${CROWD} started at once`, contestant, cpu / count);
+      figures.add(`wall ms, ${CROWD} started at once`, contestant, wall);
+      await Promise.all(servers.map((server) => server.stop()));
     }
   }
 }

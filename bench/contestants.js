@@ -14,46 +14,50 @@ export const contestants = [
     name: 'node:http',
     args: ['contestants/raw.cjs'],
     cwd: BENCH,
-    files: 'contestants/raw.cjs',
+    files: ['contestants/raw.cjs'],
     packages: [],
   },
   {
     name: 'Express',
     args: ['contestants/express.js'],
     cwd: BENCH,
-    files: 'contestants/express.js',
+    files: ['contestants/express.js'],
+    packages: ['express'],
+  },
+  {
+    // With what the service has: its flags, its settings, and a cache of its own that a start before this one has filled.
+    name: 'Express, tuned',
+    args: [...imageFlags(), 'contestants/express.js', '--tuned'],
+    env: { NODE_COMPILE_CACHE: join(BENCH, '.cache') },
+    cwd: BENCH,
+    files: ['contestants/express.js', '.cache'],
     packages: ['express'],
   },
   {
     name: 'Fastify',
     args: ['contestants/fastify.js'],
     cwd: BENCH,
-    files: 'contestants/fastify.js',
+    files: ['contestants/fastify.js'],
     packages: ['fastify'],
   },
   {
     name: 'nest new',
     args: ['contestants/nest-new/dist/main.js'],
     cwd: BENCH,
-    files: 'contestants/nest-new/dist',
+    files: ['contestants/nest-new/dist'],
     packages: ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'],
   },
   {
-    // As in its image: with the compiled code that a start before this one has left, see the Dockerfile.
     name: 'this service',
-    ...startedBy(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts['start:prod']),
+    args: [...imageFlags(), 'dist/main.js'],
     cwd: ROOT,
-    files: 'dist',
+    files: ['dist'],
     packages: [],
   },
 ];
 
-/** Takes a script such as `exec NAME=value node --flag dist/main.js` apart, so that what is measured is what ships. */
-function startedBy(script) {
-  const [, variables, args] = /^(?:exec )?((?:\w+=\S* )*)node (.+)$/.exec(script) ?? [];
-  if (args === undefined) {
-    throw new Error(`The benchmark cannot tell how start:prod starts Node: ${script}`);
-  }
-  const env = Object.fromEntries([...variables.matchAll(/(\w+)=(\S*) /g)].map(([, name, value]) => [name, value]));
-  return { args: args.split(' '), env: { NODE_COMPILE_CACHE: join(BENCH, '.cache'), ...env } };
+/** Those that the image gives to Node, as far as this Node knows them. */
+function imageFlags() {
+  const [, command] = /^CMD (\[[^\]]+\])/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
+  return JSON.parse(command).filter((word) => process.allowedNodeEnvironmentFlags.has(word.replace(/=.*/, '')));
 }

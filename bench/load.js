@@ -1,11 +1,12 @@
 // The load generator, a process of its own: it is sent a job, answers with what it measured, and ends with its parent.
 import { connect } from 'node:net';
+import autocannon from 'autocannon';
 import { cpuTime, memory } from './usage.js';
 
 /** How many connections are opened at once: no more than the kernel holds for a server that is busy. */
 const PORTION = 250;
 
-/** One kept-alive connection. A client of a few lines takes less of the machine from the server than a whole one. */
+/** A connection to hold: no load generator sends half a request and waits. */
 class Connection {
   #socket;
   #answer = '';
@@ -60,34 +61,18 @@ class Connection {
  *
  * @returns CPU time of the server per request (µs), requests per second, and latencies (ms)
  */
-async function load({ port, pid, path, connections: count, requests }) {
-  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
-  const connections = Array.from({ length: count }, () => new Connection(port));
-  // The first answer on each is not counted: it has the cost of the connection in it.
-  await Promise.all(connections.map((connection) => connection.ask(request)));
-
-  const latencies = new Float64Array(requests);
-  let sent = 0;
+async function load({ port, pid, path, connections, requests }) {
   const cpuBefore = cpuTime(pid);
   const began = performance.now();
-  await Promise.all(
-    connections.map(async (connection) => {
-      while (sent < requests) {
-        const number = sent++;
-        const asked = performance.now();
-        // oxlint-disable-next-line no-await-in-loop
-        await connection.ask(request);
-        latencies[number] = performance.now() - asked;
-      }
-    }),
-  );
+  const result = await autocannon({ url: `http://127.0.0.1:${port}${path}`, connections, amount: requests });
   const seconds = (performance.now() - began) / 1000;
-  const cpu = ((cpuTime(pid) - cpuBefore) * 1000) / requests;
-  connections.forEach((connection) => connection.close());
-
-  latencies.sort();
-  const percentile = (share) => latencies[Math.ceil(share * requests) - 1];
-  return { cpu, perSecond: requests / seconds, p50: percentile(0.5), p99: percentile(0.99) };
+  if (result['2xx'] !== requests) throw new Error(`${result['2xx']} of ${requests} requests were answered with a 200`);
+  return {
+    cpu: ((cpuTime(pid) - cpuBefore) * 1000) / requests,
+    perSecond: requests / seconds,
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+  };
 }
 
 /** Connections with half a request on each, and the answers that they wait for. */

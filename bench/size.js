@@ -4,7 +4,7 @@ import { BENCH } from './contestants.js';
 
 /** What a contestant puts beside Node where it is deployed: how many files, and how many MB they hold. */
 export function sizeOf({ cwd, files, packages }) {
-  const sizes = [join(cwd, files), ...closure(packages).map((path) => join(BENCH, path))]
+  const sizes = [...files.map((path) => join(cwd, path)), ...closure(packages).map((path) => join(BENCH, path))]
     .flatMap(filesIn)
     .map((file) => statSync(file).size);
   return { files: sizes.length, megabytes: sizes.reduce((sum, size) => sum + size) / 1e6 };

@@ -2,15 +2,17 @@
  * All that is here makes the service start faster, and nothing else; src knows nothing of it. It is done without in two
  * steps, see "Without the bundle" in the README.
  *
- * - `rspack.config.js`, `keep-class-names.js`, `drop-vendor-map.js`: the program in one file, as to find, load and
- *   compile some 600 is most of what a Nest service does when it starts;
- * - `lazy.js`, `lazy-mime-types.cjs`: what of Node and of the packages a start does not need, loaded when it is first asked for;
+ * - `rspack.config.js`, `import-meta.js`, `keep-class-names.js`, `drop-vendor-map.js`: the program in one file, as to
+ *   find, load and compile some 600 is most of what a Nest service does when it starts;
+ * - `lazy.js`, `lazy-mime-types.cjs`: what of Node and of the packages a start does not need, loaded when it is first
+ *   asked for;
  * - `defer-date-format.js`: the same for the date format of Nest's text logs;
  * - `loader.cjs`, `fill.cjs`: V8's code cache, taken when the program has started and answered.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { DropVendorMap } from './drop-vendor-map.js';
+import { definition } from './import-meta.js';
 import { KeepClassNames } from './keep-class-names.js';
 import { builtIn } from './lazy.js';
 
@@ -33,9 +35,10 @@ const watching = process.argv.some((argument) => argument === '--watch' || argum
 /** `bundle.js` is the service, a script that `main.js` loads; `probe.js` is a program of its own. */
 export default (
   options,
-  { BannerPlugin, CopyRspackPlugin, DefinePlugin, IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin },
+  { BannerPlugin, CopyRspackPlugin, IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin },
 ) => {
-  const wrap = (banner, footer) => new BannerPlugin({ banner, footer, raw: true, include: 'bundle.js', stage: 450 }); // between minimizer and map
+  // Between the minimizer, which would throw it away, and the source map.
+  const wrap = (banner, footer) => new BannerPlugin({ banner, footer, raw: true, include: 'bundle.js', stage: 450 });
   return {
     ...options,
     experiments: {},
@@ -59,7 +62,7 @@ export default (
     module: {
       ...options.module,
       // What is imported with `import()` is in the one file too, and runs when it is asked for.
-      parser: { javascript: { dynamicImportMode: 'eager' } },
+      parser: { javascript: { dynamicImportMode: 'eager', importMeta: false } },
       rules: [
         ...options.module.rules,
         // Nest's packages do not say so, but what is not imported of them need not be loaded: the REPL, file uploads.
@@ -67,6 +70,7 @@ export default (
           test: /node_modules[\\/]@nestjs[\\/](common|config|core|platform-express|terminus)[\\/]/,
           sideEffects: false,
         },
+        { test: /\.[jt]s$/, loader: resolve('speed/import-meta.js'), enforce: 'post' },
         { test: /[\\/]services[\\/](console-)?logger\.service\.js$/, loader: resolve('speed/defer-date-format.js') },
       ],
     },
@@ -74,14 +78,8 @@ export default (
       // What Nest loads when it is not handed an adapter, as main.ts does.
       new IgnorePlugin({ resourceRegExp: /^@nestjs\/platform-express$/, contextRegExp: /@nestjs[\\/]core/ }),
       new IgnorePlugin({ checkResource: (request) => optionalPeers.test(request) && !isInstalled(request) }),
-      // Of the program as it runs: by default the bundle would hold the paths of the machine that built it.
-      new DefinePlugin({
-        'import.meta.url': "process.getBuiltinModule('url').pathToFileURL(__filename).href",
-        'import.meta.filename': '__filename',
-        'import.meta.dirname': '__dirname',
-      }),
       // The parameters of every CommonJS module, which `main.js` hands over.
-      wrap('(function (exports, require, module, __filename, __dirname) {', false),
+      wrap(`(function (exports, require, module, __filename, __dirname) {${definition}`, false),
       wrap('})', true),
       new SourceMapDevToolPlugin({ filename: '[file].map', moduleFilenameTemplate: '../[resource-path]' }),
       new KeepClassNames(),

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
-import packageJson from '../../package.json' with { type: 'json' };
+import { name, version } from '../package-json.js';
 import { PortBinding } from '../port-binding/port-binding.js';
 
 /** Which instance answered: enough to see a load balancer at work. */
@@ -25,8 +25,8 @@ export class InstanceController {
   @Get()
   describe(): Instance {
     return {
-      name: packageJson.name,
-      version: packageJson.version,
+      name,
+      version,
       instance: this.instance,
       pid: process.pid,
       port: this.portBinding.address.port,

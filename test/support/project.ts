@@ -1,14 +1,15 @@
-import { cpSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
-/** What a build needs, as a clone has it. */
+/** What a build needs, as a clone has it; one without the bundle lacks `speed`. */
 const SOURCES = [
   'src',
   'nest-cli.json',
   'package.json',
   'package-lock.json',
   'speed',
+  'tsconfig.build.json',
   'tsconfig.json',
   '.npmrc',
   'Procfile',
@@ -17,7 +18,7 @@ const SOURCES = [
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
 export function copyProject({ dependencies }: { dependencies: boolean }): string {
   const folder = emptyFolder();
-  for (const source of SOURCES) {
+  for (const source of SOURCES.filter((each) => existsSync(each))) {
     cpSync(source, resolve(folder, source), { recursive: true });
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
