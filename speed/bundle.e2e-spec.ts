@@ -5,6 +5,9 @@ import { expect, it } from '@jest/globals';
 import { copyProject } from '../test/support/project.js';
 import { run } from '../test/support/service.js';
 
+/** For a build in the test. */
+const TIMEOUT = 120_000;
+
 /** The project with these lines at the end of main.ts, built. */
 function build(lines: string): { project: string; program: string; main: string } {
   const project = copyProject({ dependencies: true });
@@ -14,23 +17,29 @@ function build(lines: string): { project: string; program: string; main: string 
   return { project, program: join(project, 'dist/main.js'), main };
 }
 
-it("shows a failure's file, line and column in stack traces", async () => {
-  const { program, main } = build(`const boom = () => { throw new Error('here'); };
+it(
+  "shows a failure's file, line and column in stack traces",
+  async () => {
+    const { program, main } = build(`const boom = () => { throw new Error('here'); };
 [1].forEach(() => setTimeout(boom, 0));`);
-  const service = run({ PORT: '0' }, { program });
-  await service.exit;
-  const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
-  const lines = readFileSync(main, 'utf8').split('\n');
-  const line = lines.findIndex((each) => each.includes("Error('here')"));
-  // The minimizer knows that this `new` can go.
-  expect(stack).toMatch(
-    new RegExp(`at .*boom \\((.*)/src/main\\.ts:${line + 1}:${lines[line]!.indexOf("Error('here')") + 1}\\)`),
-  );
-  expect(stack).not.toContain('webpack:');
-});
+    const service = run({ PORT: '0' }, { program });
+    await service.exit;
+    const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
+    const lines = readFileSync(main, 'utf8').split('\n');
+    const line = lines.findIndex((each) => each.includes("Error('here')"));
+    // The minimizer knows that this `new` can go.
+    expect(stack).toMatch(
+      new RegExp(`at .*boom \\((.*)/src/main\\.ts:${line + 1}:${lines[line]!.indexOf("Error('here')") + 1}\\)`),
+    );
+    expect(stack).not.toContain('webpack:');
+  },
+  TIMEOUT,
+);
 
-it('has what a module of its own has: import() of files, of packages and of Node, and import.meta', async () => {
-  const { program } = build(`
+it(
+  'has what a module of its own has: import() of files, of packages and of Node, and import.meta',
+  async () => {
+    const { program } = build(`
     const { Refusal: late } = await import('./refusal.js');
     const { firstValueFrom } = await import('rxjs');
     const { crc32 } = await import('node:zlib');
@@ -39,16 +48,18 @@ it('has what a module of its own has: import() of files, of packages and of Node
     const { filename, dirname, url } = import.meta;
     process.stdout.write(JSON.stringify({ message: 'loaded', names: [late, firstValueFrom, crc32, lookup].map((each) => each.name), filename, dirname, url }) + '\\n');
   `);
-  const service = run({ PORT: '0' }, { program });
-  const bundle = join(dirname(program), 'bundle.js');
-  expect(await service.logged(/^loaded$/)).toEqual({
-    message: 'loaded',
-    names: ['Refusal', 'firstValueFrom', 'crc32', 'lookup'],
-    filename: bundle,
-    dirname: dirname(bundle),
-    url: `file://${bundle}`,
-  });
-});
+    const service = run({ PORT: '0' }, { program });
+    const bundle = join(dirname(program), 'bundle.js');
+    expect(await service.logged(/^loaded$/)).toEqual({
+      message: 'loaded',
+      names: ['Refusal', 'firstValueFrom', 'crc32', 'lookup'],
+      filename: bundle,
+      dirname: dirname(bundle),
+      url: `file://${bundle}`,
+    });
+  },
+  TIMEOUT,
+);
 
 it('loads of Node what a start needs, and the rest when it is asked for', async () => {
   const tell = `process.on('SIGUSR2', () => console.error(process.moduleLoadList.join()));`;
