@@ -12,6 +12,7 @@ beforeEach(() => {
   dist = join(emptyFolder(), 'dist');
   cache = join(dist, 'bundle.cache');
   cpSync(resolve('dist'), dist, { recursive: true });
+  cpSync('package.json', join(dist, '../package.json'));
   rmSync(cache, { force: true });
 });
 

@@ -27,7 +27,8 @@ async function fill() {
     killSignal: 'SIGKILL',
   });
   if (status === 0) return;
-  const [why] = `${stdout}${stderr}`.trim().split('\n').slice(-1);
+  const lines = `${stdout}${stderr}`.trim().split('\n');
+  const why = lines.findLast((line) => /Error: /.test(line)) ?? lines.at(-1);
   console.log(`Starts will be slower, as the program did not answer when its code cache was filled: ${error ?? why}`);
 }
 
