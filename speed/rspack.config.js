@@ -32,19 +32,33 @@ function isInstalled(request) {
 /** `nest start --watch` is for reading and debugging: its program is not minified. */
 const watching = process.argv.some((argument) => argument === '--watch' || argument === '-w');
 
-/** `bundle.js` is the service, a script that `main.js` loads; `probe.js` is a program of its own. */
+/**
+ * `bundle.js` is the service, a script with the parameters of every CommonJS module, which `main.js` loads. While one
+ * watches it is `main.js` itself, as a debugger finds two scripts of one name where that loads one.
+ */
+const program = watching
+  ? { name: 'main', head: definition, tail: '', copied: { 'speed/dist.json': 'package.json' } }
+  : {
+      name: 'bundle',
+      head: `(function (exports, require, module, __filename, __dirname) {${definition}`,
+      tail: '})',
+      copied: { 'speed/dist.json': 'package.json', 'speed/loader.cjs': 'main.js', 'speed/fill.cjs': 'fill.js' },
+    };
+
+/** `probe.js` is a program of its own. */
 export default (
   options,
   { BannerPlugin, CopyRspackPlugin, IgnorePlugin, SourceMapDevToolPlugin, SwcJsMinimizerRspackPlugin },
 ) => {
   // Between the minimizer, which would throw it away, and the source map.
-  const wrap = (banner, footer) => new BannerPlugin({ banner, footer, raw: true, include: 'bundle.js', stage: 450 });
+  const add = (banner, footer) =>
+    new BannerPlugin({ banner, footer, raw: true, include: `${program.name}.js`, stage: 450 });
   return {
     ...options,
     experiments: {},
     mode: watching ? 'development' : 'production',
     devtool: false,
-    entry: { bundle: options.entry, probe: resolve('src/probe.ts') },
+    entry: { [program.name]: options.entry, probe: resolve('src/probe.ts') },
     // CommonJS, as V8's code cache is for scripts, not for ES modules.
     output: { filename: '[name].js' },
     externals: [builtIn],
@@ -78,18 +92,13 @@ export default (
       // What Nest loads when it is not handed an adapter, as main.ts does.
       new IgnorePlugin({ resourceRegExp: /^@nestjs\/platform-express$/, contextRegExp: /@nestjs[\\/]core/ }),
       new IgnorePlugin({ checkResource: (request) => optionalPeers.test(request) && !isInstalled(request) }),
-      // The parameters of every CommonJS module, which `main.js` hands over.
-      wrap(`(function (exports, require, module, __filename, __dirname) {${definition}`, false),
-      wrap('})', true),
+      add(program.head, false),
+      add(program.tail, true),
       new SourceMapDevToolPlugin({ filename: '[file].map', moduleFilenameTemplate: '../[resource-path]' }),
-      new KeepClassNames(),
-      new DropVendorMap(),
+      !watching && new KeepClassNames(),
+      !watching && new DropVendorMap(),
       new CopyRspackPlugin({
-        patterns: [
-          { from: 'speed/loader.cjs', to: 'main.js' },
-          { from: 'speed/fill.cjs', to: 'fill.js' },
-          { from: 'speed/dist.json', to: 'package.json' },
-        ],
+        patterns: Object.entries(program.copied).map(([from, to]) => ({ from, to })),
       }),
     ],
     optimization: {

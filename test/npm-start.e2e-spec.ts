@@ -57,7 +57,7 @@ it('npm run start:dev serves a change on the same port, without waiting for a dr
   await npm.listening();
 
   const file = join(cwd, 'src/instance/instance.controller.ts');
-  writeFileSync(file, readFileSync(file, 'utf8').replace('name: packageJson.name', "name: 'changed'"));
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^ +name,$/m, "name: 'changed',"));
   const name = () =>
     fetch(`http://127.0.0.1:${port}/`).then(
       async (response) => ((await response.json()) as { name: string }).name,
