@@ -1,12 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { execFileSync } from 'node:child_process';
 import { expect, it } from '@jest/globals';
 import { copyProject } from '../test/support/project.js';
-import { freePort } from '../test/support/free-port.js';
-import { Program, run } from '../test/support/service.js';
+import { run } from '../test/support/service.js';
 
 /** For a build in the test. */
 const TIMEOUT = 120_000;
@@ -28,7 +25,7 @@ it(
     const service = run({ PORT: '0' }, { program });
     await service.exit;
     const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
-    const lines = linesOf(main);
+    const lines = readFileSync(main, 'utf8').split('\n');
     const line = lines.findIndex((each) => each.includes("Error('here')"));
     // The minimizer knows that this `new` can go.
     expect(stack).toMatch(
@@ -77,41 +74,3 @@ it('loads of Node what a start needs, and the rest when it is asked for', async 
     expect(loaded).not.toContain(`NativeModule ${name}`);
   }
 });
-
-it(
-  "stops at a debugger's breakpoint in start:dev, on a line that its source map knows",
-  async () => {
-    const cwd = copyProject({ dependencies: true });
-    const [port, debugPort] = [await freePort(), await freePort()];
-    const npm = new Program('npm', ['run', 'start:dev', '--', `--debug=${debugPort}`], {
-      cwd,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port) },
-      detached: true,
-    });
-    await npm.listening();
-
-    const statement = 'uptime: Math.floor(process.uptime())';
-    const lineOf = (file: string) => linesOf(join(cwd, file)).findIndex((text) => text.includes(statement));
-    const line = lineOf('dist/main.js');
-    const map = JSON.parse(readFileSync(join(cwd, 'dist/main.js.map'), 'utf8')) as SourceMapPayload;
-    expect(new SourceMap(map).findEntry(line, Infinity)).toMatchObject({
-      originalSource: '../src/instance/instance.controller.ts',
-      originalLine: lineOf('src/instance/instance.controller.ts'),
-    });
-
-    const editor = spawn(process.execPath, ['inspect', `127.0.0.1:${debugPort}`]);
-    let said = '';
-    editor.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-    // Again and again, as a debugger that does not know the script yet says nothing.
-    while (!said.includes(`break in dist/main.js:${line + 1}`)) {
-      editor.stdin.write(`setBreakpoint('main.js', ${line + 1})\n`);
-      void fetch(`http://127.0.0.1:${port}/`).catch(() => undefined); // one of them waits for the debugger until the end
-      await delay(500);
-    }
-    editor.kill();
-    process.kill(-npm.process.pid!, 'SIGKILL');
-  },
-  TIMEOUT,
-);
-
-const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n');
