@@ -4,7 +4,9 @@ import { BENCH } from './contestants.js';
 
 /** What a contestant puts beside Node where it is deployed: how many files, and how many MB they hold. */
 export function sizeOf({ cwd, files, packages }) {
+  // Node 20 keeps no compile cache.
   const sizes = [...files.map((path) => join(cwd, path)), ...closure(packages).map((path) => join(BENCH, path))]
+    .filter((path) => existsSync(path))
     .flatMap(filesIn)
     .map((file) => statSync(file).size);
   return { files: sizes.length, megabytes: sizes.reduce((sum, size) => sum + size) / 1e6 };
