@@ -25,10 +25,13 @@ const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, smoke: { type: 'boolean' }, out: { type: 'string', default: BENCH } },
 });
 
-/** How often each contestant is started, in how many rounds it is put under load, and with how many requests in each. */
+/**
+ * How often each contestant is started; in how many rounds it is started anew and put under load, how often with each
+ * kind of it in a round, and with how many requests each time.
+ */
 const effort = options.smoke
-  ? { starts: 1, rounds: 1, warmUp: 2_000, requests: 1_000 }
-  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 5, warmUp: 100_000, requests: 20_000 };
+  ? { starts: 1, rounds: 1, warmUp: 2_000, turns: 1, requests: 1_000 }
+  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 5, warmUp: 100_000, turns: 3, requests: 20_000 };
 
 const figures = new Figures(contestants.map(({ name }) => name));
 const held = HELD.map((count) => ({ count, name: count.toLocaleString('en') }));
@@ -148,16 +151,15 @@ async function measureLoad() {
     }
     addMemory(`after ${effort.warmUp.toLocaleString('en')} requests`, servers);
 
-    for (const connections of CONNECTIONS) {
-      for (const route of ROUTES) {
-        const where = `${route} at ${connections}`;
-        for (const contestant of turn) {
-          const { cpu, perSecond, p50, p99 } = await load(contestant, route, connections, effort.requests);
-          figures.add(`CPU µs per request, ${where}`, contestant, cpu);
-          figures.add(`requests per second, ${where}`, contestant, perSecond);
-          figures.add(`p50 ms, ${where}`, contestant, p50);
-          figures.add(`p99 ms, ${where}`, contestant, p99);
-        }
+    const kinds = CONNECTIONS.flatMap((connections) => ROUTES.map((route) => ({ route, connections })));
+    for (const { route, connections } of Array(effort.turns).fill(kinds).flat()) {
+      const where = `${route} at ${connections}`;
+      for (const contestant of turn) {
+        const { cpu, perSecond, p50, p99 } = await load(contestant, route, connections, effort.requests);
+        figures.add(`CPU µs per request, ${where}`, contestant, cpu);
+        figures.add(`requests per second, ${where}`, contestant, perSecond);
+        figures.add(`p50 ms, ${where}`, contestant, p50);
+        figures.add(`p99 ms, ${where}`, contestant, p99);
       }
     }
     await Promise.all([...servers.values()].map((server) => server.stop()));

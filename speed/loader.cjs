@@ -10,7 +10,7 @@ const { crc32 } = require('node:zlib');
 
 const filename = path.join(__dirname, 'bundle.js');
 const cacheFile = path.join(__dirname, 'bundle.cache');
-const source = readFileSync(filename);
+const source = readFileSync(filename, 'utf8');
 
 /**
  * What a cache is for, and that it is whole. V8 itself takes that of another Node for its own and crashes
@@ -30,7 +30,7 @@ function readCache() {
   return undefined;
 }
 
-const script = new Script(source.toString(), {
+const script = new Script(source, {
   filename,
   cachedData: readCache(),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

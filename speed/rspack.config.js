@@ -7,6 +7,7 @@
  * - `lazy.js`, `lazy-mime-types.cjs`: what of Node and of the packages a start does not need, loaded when it is first
  *   asked for;
  * - `defer-date-format.js`: the same for the date format of Nest's text logs;
+ * - `cheap-check-first.js`: what Nest asks at every answer;
  * - `loader.cjs`, `fill.cjs`: V8's code cache, taken when the program has started and answered.
  */
 import { createRequire } from 'node:module';
@@ -86,6 +87,7 @@ export default (
         },
         { test: /\.[jt]s$/, loader: resolve('speed/import-meta.js'), enforce: 'post' },
         { test: /[\\/]services[\\/](console-)?logger\.service\.js$/, loader: resolve('speed/defer-date-format.js') },
+        { test: /[\\/]router-execution-context\.js$/, loader: resolve('speed/cheap-check-first.js') },
       ],
     },
     plugins: [

@@ -32,7 +32,7 @@ export class HealthController {
   /** Liveness, for supervisors: it depends on nothing, as a restart mends nothing that lies outside the process. */
   @Get('live')
   @Header('Cache-Control', 'no-store')
-  live(): Promise<HealthCheckResult> {
-    return this.health.check([]);
+  live(): HealthCheckResult {
+    return { status: 'ok', info: {}, error: {}, details: {} };
   }
 }

@@ -103,9 +103,13 @@ class ResultsModule {}
 let ours: INestApplication<Server>;
 let plain: INestApplication<Server>;
 
-async function serve(adapter: ExpressAdapter): Promise<INestApplication<Server>> {
+async function serve(
+  adapter: ExpressAdapter,
+  setUp?: (app: NestExpressApplication) => unknown,
+): Promise<INestApplication<Server>> {
   const app = await NestFactory.create<NestExpressApplication>(ResultsModule, adapter, { logger: false });
   app.disable('x-powered-by').disable('etag');
+  setUp?.(app);
   await app.listen(0, '127.0.0.1');
   return app;
 }
@@ -157,6 +161,10 @@ const asked: [string, string, object?, string?][] = [
   ['POST', '/created', json, '{'],
   ['POST', '/created', json, JSON.stringify('x'.repeat(200_000))],
   ['POST', '/created', { 'Content-Type': 'application/x-www-form-urlencoded' }, 'a=1&b[c]=2'],
+  ['POST', '/created'],
+  ['POST', '/created', { ...json, 'Content-Length': '0' }],
+  ['POST', '/created', { ...json, 'Transfer-Encoding': 'chunked' }, '{"a":1}'],
+  ['POST', '/created', { 'Content-Type': 'text/plain' }, 'text'],
   ['GET', '/moved'],
   ['GET', '/refused'],
   ['GET', '/broken'],
@@ -173,6 +181,18 @@ it.each(asked.map(([method, path, headers = {}, body = '']) => [method, path, he
     expect(await answer(ours, ...question)).toEqual(await answer(plain, ...question));
   },
 );
+
+it('leaves the parsing of bodies to what the program asks for', async () => {
+  const own = await serve(new JsonAdapter(), (app) => app.useBodyParser('json', { limit: 300_000 }));
+  const long = JSON.stringify(['x'.repeat(200_000)]);
+  expect(await answer(own, 'POST', '/created', json, long)).toMatchObject({
+    statusCode: 201,
+    body: `{"body":${long}}`,
+  });
+  const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  expect(await answer(own, 'POST', '/created', form, 'a=1')).toMatchObject({ body: '{"body":{"a":"1"}}' });
+  await own.close();
+});
 
 it('has neither ETags nor the name of its framework in its answers', async () => {
   const { rawHeaders } = await answer(ours, 'GET', '/results/string');

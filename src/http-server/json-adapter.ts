@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse, createServer } from 'node:http';
 import { type NestApplicationOptions, StreamableFile } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import type { Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
 /** Statuses whose answers Express strips of what tells of a body. */
 const WITHOUT_BODY = new Set([204, 205, 304]);
@@ -29,6 +29,22 @@ export class JsonAdapter extends ExpressAdapter {
     app.request = Object.setPrototypeOf(BornRequest.prototype, app.request) as object;
     app.response = Object.setPrototypeOf(BornResponse.prototype, app.response) as object;
     this.httpServer = createServer({ IncomingMessage: BornRequest, ServerResponse: BornResponse }, app);
+  }
+
+  /** Nest's parsers, but only for a request that has a body: that it has none, each of them takes long to see. */
+  override registerParserMiddleware(prefix?: string, rawBody?: boolean): void {
+    const parsers: RequestHandler[] = [];
+    const collector = Object.create(this, { use: { value: (parser: RequestHandler) => parsers.push(parser) } }) as this;
+    super.registerParserMiddleware.call(collector, prefix, rawBody);
+    const parse = parsers.reduceRight<RequestHandler>(
+      (others, parser) => (request, response, next) =>
+        parser(request, response, (error?: unknown) => (error ? next(error) : others(request, response, next))),
+      (_request, _response, next) => next(),
+    );
+    this.use((request: Request, response: Response, next: NextFunction) => {
+      const { headers } = request;
+      return 'content-length' in headers || 'transfer-encoding' in headers ? parse(request, response, next) : next();
+    });
   }
 
   override reply(response: Response, body: unknown, statusCode?: number): unknown {
