@@ -10,14 +10,20 @@ const { crc32 } = require('node:zlib');
 
 const filename = path.join(__dirname, 'bundle.js');
 const cacheFile = path.join(__dirname, 'bundle.cache');
-const source = readFileSync(filename, 'utf8');
+const [source, checksum] = readSource();
+
+/** Read by a function, as the bytes would stay in memory beside the text otherwise. */
+function readSource() {
+  const bytes = readFileSync(filename);
+  return [bytes.toString(), crc32(bytes)];
+}
 
 /**
  * What a cache is for, and that it is whole. V8 itself takes that of another Node for its own and crashes
  * (https://github.com/nodejs/node/issues/62781), runs what is garbled, and compares of the source only the length. The
  * tag stands for V8's version, its flags and the processor.
  */
-const seal = (data) => `${process.version} ${process.arch} ${cachedDataVersionTag()} ${crc32(data, crc32(source))}\n`;
+const seal = (data) => `${process.version} ${process.arch} ${cachedDataVersionTag()} ${crc32(data, checksum)}\n`;
 
 function readCache() {
   try {
