@@ -103,7 +103,8 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     // The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
     if (connection.becomesLong) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
-    response.once('close', () => {
+    // It comes once: `once()` would wrap it for each request.
+    response.on('close', () => {
       if (response.writableFinished) this.answered++;
       if (this.http.delete(socket)) {
         this.http.set(socket, connection);

@@ -47,7 +47,7 @@ export class Capacity {
     const { connections } = this;
     if (connections.requests > this.requests && connections.cutLongestPipeline()) this.tell('cut');
     if (request.socket.destroyed) return false;
-    if (isProbe(request) || (!this.full && connections.bodyBytes <= this.bodyBytes)) return true;
+    if ((!this.full && connections.bodyBytes <= this.bodyBytes) || isProbe(request)) return true;
     this.tell('refused');
     return false;
   }

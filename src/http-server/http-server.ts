@@ -57,17 +57,18 @@ export class HttpServer implements OnApplicationBootstrap, OnModuleInit {
   private standInFront(server: Server): void {
     const turn = new Turn(this.connections);
     const listeners = server.listeners('request');
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
+      if (admit(request, response)) for (const each of listeners) each.call(server, request, response);
+    };
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
       if (!this.connections.begin(response)) return;
       turn.takes();
       if (!this.capacity.admits(request)) return this.turnAway(response);
-      const handle = () =>
-        admit(request, response) && listeners.forEach((each) => each.call(server, request, response));
       // In a drain a turn later: by then the parser has shown what else is in the same segment, and only the last
       // answer may say close.
-      if (this.connections.closing) setImmediate(handle);
-      else handle();
+      if (this.connections.closing) setImmediate(handle, request, response);
+      else handle(request, response);
     });
     for (const event of ['upgrade', 'connect']) {
       if (server.listenerCount(event) > 0) {
