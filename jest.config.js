@@ -18,6 +18,7 @@ export default {
     ],
   },
   globalSetup: '<rootDir>/test/support/image.js',
+  setupFiles: ['<rootDir>/test/support/environment.ts'],
   setupFilesAfterEnv: ['<rootDir>/test/support/clean-up.ts'],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',

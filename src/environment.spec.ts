@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
 import * as v from 'valibot';
 import { type Environment, EnvironmentModule, environmentSchema, validate } from './environment.js';
+import { ENVIRONMENT } from '../test/support/environment.js';
 import { Refusal } from './refusal.js';
 
 const DEFAULTS = {
@@ -16,9 +17,11 @@ const DEFAULTS = {
   LOG_LEVEL: 'log',
 };
 
+const valid = (...sources: Record<string, unknown>[]) => validate(ENVIRONMENT, ...sources);
+
 function refusal(variables: Record<string, string>): string {
   try {
-    validate(variables);
+    valid(variables);
   } catch (error) {
     expect(error).toBeInstanceOf(Refusal);
     return (error as Refusal).message;
@@ -27,15 +30,15 @@ function refusal(variables: Record<string, string>): string {
 }
 
 it('has a default for every variable but HOST and MAX_CONNECTIONS', () => {
-  expect(validate({})).toEqual(DEFAULTS);
+  expect(valid()).toMatchObject(DEFAULTS);
 });
 
 it('takes a variable that is set to nothing for one that is not set', () => {
-  expect(validate(Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, ''])))).toEqual(DEFAULTS);
+  expect(valid(Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, ''])))).toMatchObject(DEFAULTS);
 });
 
 it('takes the last of several sources, but not one that is set to nothing', () => {
-  expect(validate({ PORT: '5000', LOG_LEVEL: 'warn' }, { PORT: '', LOG_LEVEL: 'debug' })).toEqual({
+  expect(valid({ PORT: '5000', LOG_LEVEL: 'warn' }, { PORT: '', LOG_LEVEL: 'debug' })).toEqual({
     ...DEFAULTS,
     PORT: 5000,
     LOG_LEVEL: 'debug',
@@ -43,11 +46,11 @@ it('takes the last of several sources, but not one that is set to nothing', () =
 });
 
 it('gives only what it has validated', () => {
-  expect(validate({ PORT: '8080', PATH: '/bin' })).toEqual({ ...DEFAULTS, PORT: 8080 });
+  expect(valid({ PORT: '8080', PATH: '/bin' })).toEqual({ ...DEFAULTS, PORT: 8080 });
 });
 
 it.each(['0', '1', '80', '3000', '65535'])('takes %s for a port', (PORT) => {
-  expect(validate({ PORT }).PORT).toBe(Number(PORT));
+  expect(valid({ PORT }).PORT).toBe(Number(PORT));
 });
 
 it.each([
@@ -63,7 +66,7 @@ it.each([
   'a'.repeat(63),
   '3com',
 ])('takes %s for a host', (HOST) => {
-  expect(validate({ HOST }).HOST).toBe(HOST);
+  expect(valid({ HOST }).HOST).toBe(HOST);
 });
 
 it.each(['0x7f000001', '127.1', '1.2.3.4.5', 'a'.repeat(64), `${'a.'.repeat(127)}a`, 'a-.b.', '.'])(
@@ -88,7 +91,7 @@ it.each(['0', '-1', '1.5', '1000001', 'many'])('refuses %j for a number of conne
 });
 
 it('takes a number of connections', () => {
-  expect(validate({ MAX_CONNECTIONS: '100' }).MAX_CONNECTIONS).toBe(100);
+  expect(valid({ MAX_CONNECTIONS: '100' }).MAX_CONNECTIONS).toBe(100);
 });
 
 it.each([

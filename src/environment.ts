@@ -78,7 +78,9 @@ export type Environment = v.InferOutput<typeof environmentSchema>;
  */
 export function validate(...sources: Record<string, unknown>[]): Environment {
   const given = sources.flatMap((variables) => Object.entries(variables)).filter(([, value]) => value !== '');
-  const result = v.safeParse(environmentSchema, Object.fromEntries(given));
+  // All that there are, as of a property that is not there its own schema is not asked.
+  const absent = Object.keys(environmentSchema.entries).map((name) => [name, undefined]);
+  const result = v.safeParse(environmentSchema, Object.fromEntries([...absent, ...given]));
   if (!result.success) {
     throw new Refusal(result.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`).join('\n'));
   }
@@ -104,10 +106,14 @@ function milliseconds(preset: string, description: string) {
   );
 }
 
+/** A variable that is required, if it is not wrapped in `v.optional()`. */
 function variable<T extends string>(isValid: (value: string) => value is T, allowed: string) {
   return v.custom<T>(
-    (value) => isValid(String(value)),
-    ({ input }) => `is ${quote(String(input))}${hint(String(input))}: it must be ${allowed}.`,
+    (value) => typeof value === 'string' && isValid(value),
+    ({ input }) =>
+      typeof input === 'string'
+        ? `is ${quote(input)}${hint(input)}: it must be ${allowed}.`
+        : `is not set: it must be ${allowed}.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ENVIRONMENT } from './environment.js';
 import { IMAGE, hasDocker } from './image.js';
 import { describeWith } from './requirement.js';
 import { Program, onCleanUp } from './service.js';
@@ -41,7 +42,10 @@ export class Container extends Program {
   static run(env: Record<string, string> = {}, options: string[] = []): Container {
     const name = `port-binding-test-${process.pid}-${count++}`;
     const port = Number(env['PORT'] || 3000);
-    const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+    const variables = Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([key, value]) => [
+      '--env',
+      `${key}=${value}`,
+    ]);
     const publish = Number.isInteger(port) && port > 0 ? ['--publish', `127.0.0.1::${port}`] : [];
     return new Container(name, [...publish, ...variables, ...options, IMAGE], port);
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import packageJson from '../../package.json' with { type: 'json' };
+import { ENVIRONMENT } from './environment.js';
 
 /** The options that `npm start` gives to Node. */
 const FLAGS = packageJson.scripts['start:prod'].split(' ').filter((word) => word.startsWith('--'));
@@ -50,8 +51,12 @@ export class Program {
 
   private readonly watchers = new Set<() => void>();
 
-  constructor(command: string, args: string[], options: SpawnOptions) {
-    this.process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  constructor(command: string, args: string[], { env = process.env, ...options }: SpawnOptions) {
+    this.process = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...ENVIRONMENT, ...env },
+      ...options,
+    });
     children.add(this.process);
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     createInterface({ input: this.process.stdout! }).on('line', (line) => {

@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { copyProject } from './support/project.js';
+import { run } from './support/service.js';
+
+it("a variable that is required, as in the README's example, is refused in a sentence when it is not set", async () => {
+  const [, line] = /```ts\n\/\/ src\/environment\.ts.*\n([^]*?)```/.exec(readFileSync('README.md', 'utf8'))!;
+  const project = copyProject({ dependencies: true });
+  const file = join(project, 'src/environment.ts');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('v.object({', `$&\n${line!}`));
+  execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
+  const program = join(project, 'dist/main.js');
+
+  const refused = run({ PORT: 'abc' }, { program });
+  expect(await refused.exit).toEqual({ code: 1, signal: null });
+  expect(refused.stderr.split('\n')).toEqual([
+    expect.stringMatching(/^DATABASE_URL is not set: it must be a URL such as .*\.$/),
+    expect.stringMatching(/^PORT is "abc": it must be /),
+    '',
+  ]);
+  await run({ PORT: '0', DATABASE_URL: 'postgres://localhost/orders' }, { program }).listening();
+}, 120_000);
