@@ -19,6 +19,7 @@ LABEL org.opencontainers.image.title="port-binding-service" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
+COPY LICENSE ./
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist dist
 ENV NODE_ENV=production

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { expect, it } from '@jest/globals';
 import { copyProject } from '../test/support/project.js';
 import { run } from '../test/support/service.js';
@@ -73,4 +73,37 @@ it('loads of Node what a start needs, and the rest when it is asked for', async 
   for (const name of ['https', 'tls', 'crypto', 'http2', 'readline']) {
     expect(loaded).not.toContain(`NativeModule ${name}`);
   }
+});
+
+it.each([
+  ['a type error', "const port: number = 'text';", /main\.ts:\d+:\d+[^]*TS2322/],
+  [
+    'what the bundle cannot carry',
+    'const name: string = process.argv[2]!; void import(name);',
+    /src\/main\.ts cannot be bundled: .*\. The way out: "Without the bundle" in the README\./,
+  ],
+])(
+  'is not built with %s, and the reason is told',
+  (_, line, reason) => {
+    const project = copyProject({ dependencies: true });
+    const main = join(project, 'src/main.ts');
+    writeFileSync(main, `${readFileSync(main, 'utf8')}\n${line}\n`);
+    const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: project, encoding: 'utf8' });
+    expect(status).toBe(1);
+    // oxlint-disable-next-line no-control-regex -- the colours of a terminal
+    expect((stdout + stderr).replaceAll(/\x1b\[\d+m/g, '')).toMatch(reason);
+  },
+  TIMEOUT,
+);
+
+it('hands on the notices of the packages that are in it', () => {
+  const notices = readFileSync('dist/licenses.txt', 'utf8');
+  for (const name of ['@nestjs/core', 'express', 'reflect-metadata', 'rxjs', 'valibot']) {
+    const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as {
+      version: string;
+      license: string;
+    };
+    expect(notices).toContain(`${name} ${version}: ${license}\n\n`);
+  }
+  expect(notices).not.toContain('undefined');
 });

@@ -34,9 +34,11 @@ describe('the image', () => {
     const program = files.filter(({ path }) => path !== CACHE);
     expect(files.length).toBe(program.length + 1);
     expect(program.map(({ path }) => path).toSorted()).toEqual([
+      'LICENSE',
       'dist/bundle.js',
       'dist/bundle.js.map',
       'dist/fill.js',
+      'dist/licenses.txt',
       'dist/main.js',
       'dist/package.json',
       'dist/probe.js',

@@ -4,6 +4,7 @@
  *
  * - `rspack.config.js`, `import-meta.js`, `keep-class-names.js`, `drop-vendor-map.js`: the program in one file, as to
  *   find, load and compile some 600 is most of what a Nest service does when it starts;
+ * - `no-riddles.js`, `licenses.js`: what is owed for that, to who builds it and to whose packages are in it;
  * - `lazy.js`, `lazy-mime-types.cjs`: what of Node and of the packages a start does not need, loaded when it is first
  *   asked for;
  * - `defer-date-format.js`: the same for the date format of Nest's text logs;
@@ -11,22 +12,21 @@
  * - `loader.cjs`, `fill.cjs`: V8's code cache, taken when the program has started and answered.
  */
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { TsCheckerRspackPlugin } from 'ts-checker-rspack-plugin';
 import { DropVendorMap } from './drop-vendor-map.js';
 import { definition } from './import-meta.js';
 import { KeepClassNames } from './keep-class-names.js';
 import { builtIn } from './lazy.js';
+import { Licenses } from './licenses.js';
+import { NoRiddles } from './no-riddles.js';
 
-const require = createRequire(import.meta.url);
-
-/** Packages that Nest looks for at run time and does without. Leaving the absent ones out saves the search. */
-const optionalPeers = /^(@nestjs\/(microservices|swagger|websockets)|class-transformer|class-validator)(\/|$)/;
-
-function isInstalled(request) {
+/** Is a package there, for a file in this folder? */
+function isInstalled(request, folder) {
   try {
-    return Boolean(require.resolve(request));
-  } catch {
-    return false;
+    return Boolean(createRequire(join(folder, 'file.js')).resolve(request));
+  } catch ({ code }) {
+    return code !== 'MODULE_NOT_FOUND'; // it may be for import() only
   }
 }
 
@@ -93,12 +93,20 @@ export default (
     plugins: [
       // What Nest loads when it is not handed an adapter, as main.ts does.
       new IgnorePlugin({ resourceRegExp: /^@nestjs\/platform-express$/, contextRegExp: /@nestjs[\\/]core/ }),
-      new IgnorePlugin({ checkResource: (request) => optionalPeers.test(request) && !isInstalled(request) }),
+      // What packages ask for and do without, as npm has not installed it: asked for at run time, it is not there either.
+      new IgnorePlugin({
+        checkResource: (request, folder) =>
+          /^[^./]/.test(request) && /[\\/]node_modules[\\/]/.test(folder) && !isInstalled(request, folder),
+      }),
+      new NoRiddles(),
       add(program.head, false),
       add(program.tail, true),
       new SourceMapDevToolPlugin({ filename: '[file].map', moduleFilenameTemplate: '../[resource-path]' }),
       !watching && new KeepClassNames(),
       !watching && new DropVendorMap(),
+      // An error of the build; while one watches, it is told when it is found, and nobody waits for it.
+      new TsCheckerRspackPlugin({ async: watching, typescript: { configFile: 'tsconfig.build.json' } }),
+      !watching && new Licenses(),
       new CopyRspackPlugin({
         patterns: Object.entries(program.copied).map(([from, to]) => ({ from, to })),
       }),

@@ -4,6 +4,7 @@ import { emptyFolder } from './service.js';
 
 /** What a build needs, as a clone has it; one without the bundle lacks `speed`. */
 const SOURCES = [
+  'LICENSE',
   'src',
   'nest-cli.json',
   'package.json',
