@@ -22,7 +22,7 @@ class Editor {
   private requests = 0;
 
   private constructor(private readonly socket: WebSocket) {
-    socket.on('message', (text) => this.heard.push(JSON.parse(String(text)) as Message));
+    socket.on('message', (text: Buffer) => this.heard.push(JSON.parse(text.toString()) as Message));
   }
 
   static async attach(port: number): Promise<Editor> {
