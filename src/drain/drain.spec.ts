@@ -6,6 +6,7 @@ import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { ENVIRONMENT } from '../../test/support/environment.js';
 import { validate } from '../environment.js';
 import { HttpServer } from '../http-server/http-server.js';
 import { Drain } from './drain.js';
@@ -24,7 +25,7 @@ beforeEach(async () => {
   });
   // Answers at once, but for a request with a body: that is in flight until its body is there.
   server = createServer((request, response) => request.resume().on('end', () => response.end('done')));
-  const environment = validate({ DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '1000' });
+  const environment = validate(ENVIRONMENT, { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '1000' });
   const module = await Test.createTestingModule({
     providers: [
       Drain,

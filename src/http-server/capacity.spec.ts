@@ -6,6 +6,8 @@ import { Logger } from '@nestjs/common';
 import { Connections } from '../connections/connections.js';
 import { Capacity } from './capacity.js';
 
+Logger.overrideLogger(false); // A line may come when the last test is over, into whatever runs in this process then.
+
 const MIB = 1024 * 1024;
 
 let server: Server;

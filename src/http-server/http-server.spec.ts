@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { ENVIRONMENT } from '../../test/support/environment.js';
 import { validate } from '../environment.js';
 import { HttpServer } from './http-server.js';
 
@@ -18,7 +19,10 @@ beforeEach(async () => {
     providers: [
       HttpServer,
       { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server, use: () => undefined } } },
-      { provide: ConfigService, useValue: new ConfigService({ ...validate({ KEEP_ALIVE_TIMEOUT_MS: '1234' }) }) },
+      {
+        provide: ConfigService,
+        useValue: new ConfigService({ ...validate(ENVIRONMENT, { KEEP_ALIVE_TIMEOUT_MS: '1234' }) }),
+      },
     ],
   }).compile();
   await module.init();
