@@ -8,13 +8,19 @@ import { run } from '../test/support/service.js';
 /** For a build in the test. */
 const TIMEOUT = 120_000;
 
-/** The project with these lines at the end of main.ts, built. */
-function build(lines: string): { project: string; program: string; main: string } {
+/** The project with these lines at the end of main.ts. */
+function projectWith(lines: string): { project: string; main: string } {
   const project = copyProject({ dependencies: true });
   const main = join(project, 'src/main.ts');
   writeFileSync(main, `${readFileSync(main, 'utf8')}\n${lines}\n`);
+  return { project, main };
+}
+
+/** The same, built. */
+function build(lines: string): { program: string; main: string } {
+  const { project, main } = projectWith(lines);
   execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
-  return { project, program: join(project, 'dist/main.js'), main };
+  return { program: join(project, 'dist/main.js'), main };
 }
 
 it(
@@ -84,10 +90,8 @@ it.each([
   ],
 ])(
   'is not built with %s, and the reason is told',
-  (_, line, reason) => {
-    const project = copyProject({ dependencies: true });
-    const main = join(project, 'src/main.ts');
-    writeFileSync(main, `${readFileSync(main, 'utf8')}\n${line}\n`);
+  (_, lines, reason) => {
+    const { project } = projectWith(lines);
     const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: project, encoding: 'utf8' });
     expect(status).toBe(1);
     // oxlint-disable-next-line no-control-regex -- the colours of a terminal
