@@ -25,5 +25,5 @@ export default {
   // The tests mostly wait for processes, so more of them run side by side than there are processors.
   maxWorkers: 4,
   // A bound and no measure: each test waits for what happens, on a busy machine for long.
-  testTimeout: 120_000,
+  testTimeout: 300_000,
 };

@@ -76,7 +76,7 @@ describe('is left alone, and the program starts all the same,', () => {
     fill({}, older);
     expect(await usesCache([], older)).toBe(true);
     expect(await usesCache([], newer)).toBe(false);
-  }, 120_000);
+  });
 });
 
 describe('filling', () => {

@@ -101,7 +101,7 @@ describeWith(
       expect((await client.answers(2))[1]).toMatchObject({ status: 200, connection: 'close' });
     }
     expect(await service.exit).toEqual(ENDED_WELL);
-  }, 300_000);
+  });
 });
 
 /** Connections with an answer behind them, in portions that the kernel holds for a busy program. */

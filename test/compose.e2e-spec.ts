@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { Load } from './rolling/load.js';
 import { docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';
@@ -15,8 +15,6 @@ const COMPOSE = [['docker', 'compose'], ['docker-compose']].find(
   ([command, ...args]) => hasDocker() && spawnSync(command!, [...args, 'version']).status === 0,
 );
 const NEXT_IMAGE = `${IMAGE}-next`;
-
-jest.setTimeout(300_000); // Enough on a busy host: each test waits for what happens, and none for so long.
 
 /** It starts when it is told to. Until then it is in Docker's DNS, but does not listen. */
 const HELD =

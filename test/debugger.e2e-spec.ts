@@ -90,4 +90,4 @@ it("npm run start:dev stops at an editor's breakpoint, on the line of TypeScript
   await editor.ask('Debugger.resume');
   expect((await answer).status).toBe(200);
   process.kill(-npm.process.pid!, 'SIGKILL');
-}, 300_000);
+});

@@ -203,7 +203,7 @@ describe('the image', () => {
     const build = stdout + stderr;
     expect(build).toMatch(/npm ci\s+(---> Using cache|#\d+ CACHED)/);
     expect(build).not.toMatch(/npm run build\s+(---> Using cache|#\d+ CACHED)/);
-  }, 300_000);
+  });
 });
 
 /** A seccomp profile under which the kernel knows no IPv6 sockets, as one that is built or booted without it. */

@@ -21,4 +21,4 @@ it("a variable that is required, as in the README's example, is refused in a sen
     '',
   ]);
   await run({ PORT: '0', DATABASE_URL: 'postgres://localhost/orders' }, { program }).listening();
-}, 120_000);
+});

@@ -34,4 +34,4 @@ it('starts from its Procfile after what the Node.js buildpack does, and ends wel
   process.kill(-dyno.process.pid!, 'SIGTERM');
   expect(await dyno.exit).toEqual({ code: 0, signal: null });
   expect(() => process.kill(-dyno.process.pid!, 0)).toThrow('ESRCH');
-}, 180_000);
+});

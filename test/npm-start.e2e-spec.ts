@@ -66,4 +66,4 @@ it('npm run start:dev serves a change on the same port, without waiting for a dr
   while ((await name()) !== 'changed') await delay(100);
   expect(npm.stderr).not.toContain('is taken');
   process.kill(-npm.process.pid!, 'SIGKILL');
-}, 300_000);
+});

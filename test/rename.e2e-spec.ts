@@ -24,4 +24,4 @@ it("the README's line renames all but what is left for a person, and the service
   run('npm', 'run', 'build');
   const { url } = await start({}, { program: join(cwd, 'dist/main.js') });
   expect(await (await fetch(url)).json()).toMatchObject({ name: 'renamed' });
-}, 120_000);
+});

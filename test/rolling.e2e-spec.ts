@@ -19,12 +19,12 @@ describeWith(
     expect(losses).toEqual({});
     expect(sent).toBeGreaterThanOrEqual(10_000);
     expect(exits).toEqual([0, 0, 0, 0, 0, 0]);
-  }, 300_000);
+  });
 
   it('loses some without a drain delay, or the test above could not fail', async () => {
     const { lost } = await rollingDeploy({ ...twice, env: { DRAIN_DELAY_MS: '0' } });
     expect(lost).toBeGreaterThan(0);
-  }, 300_000);
+  });
 
   it('loses some without the lingering close, or its load would not show it', async () => {
     const project = copyProject({ dependencies: true });
@@ -36,11 +36,11 @@ describeWith(
     const program = join(project, 'dist/main.js');
     const { lost } = await rollingDeploy({ ...twice, program, env: { DRAIN_DELAY_MS: '3000' } });
     expect(lost).toBeGreaterThan(0);
-  }, 300_000);
+  });
 
   it('loses none with the default drain delay and a balancer that checks only every two seconds', async () => {
     const { losses, exits } = await rollingDeploy({ check: 'inter 2s fall 2', times: 1, requests: 0 });
     expect(losses).toEqual({});
     expect(exits).toEqual([0, 0, 0]);
-  }, 300_000);
+  });
 });

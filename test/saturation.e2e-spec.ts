@@ -38,5 +38,5 @@ describeWith(
     expect(crowd.log.at(-1)).toMatchObject({ message: 'done', statuses: { '200': crowd.log.at(-1)!['sent'] } });
     for (const { service } of instances) expect(service.process.exitCode).toBeNull();
     balancer.stop();
-  }, 300_000);
+  });
 });

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { lingeringClose } from './lingering-close.js';
+import { Used } from './order-of-use.js';
 
 /** With more requests in flight, no more are read until they are answered: the 64 kB that Node reads at once are 2,000. */
 const LONG_PIPELINE = 100;
 
 /** One connection of HTTP/1.1: the answers that it waits for, which of them says `Connection: close`, and its end. */
-export class Connection {
+export class Connection extends Used {
   /** Requests that wait for an answer, or for the rest of one. */
   inFlight = 0;
   /** Requests that Node keeps in memory: those, and the ones that came behind a `Connection: close`. */
@@ -19,7 +20,8 @@ export class Connection {
   private pipelining = false;
   private held = false;
 
-  constructor(private readonly socket: Socket) {
+  constructor(readonly socket: Socket) {
+    super();
     // Node's own way to close a connection behind its last answer: here, because it does not look for an unread body.
     const close = socket.destroySoon.bind(socket);
     let closing = false;

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Connection } from './connection.js';
+import { OrderOfUse } from './order-of-use.js';
 
 /** What Express' parsers keep of a body unless they are told otherwise; what is longer is refused, or a stream. */
 const BODY_BYTES = 100 * 1024;
@@ -32,8 +33,9 @@ export class Connections extends EventEmitter<{ idle: [] }> {
   /** Requests that got no answer since all say `Connection: close`, as one before theirs had said it (RFC 9112, 9.6). */
   unanswered = 0;
 
-  /** The one that came or was used last comes last. */
   private readonly http = new Map<Socket, Connection>();
+  /** The one that came or was answered last comes last. */
+  private readonly orderOfUse = new OrderOfUse<Connection>();
   /** Not idle and not in flight: they belong to whoever took them over, such as a WebSocket gateway. */
   private readonly upgradedSockets = new Set<Socket>();
   /** The last that came, until it asks for something: its request may be there already. */
@@ -57,6 +59,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
       this.arrivals++;
       this.newcomer = new Connection(socket);
       this.http.set(socket, this.newcomer);
+      this.orderOfUse.use(this.newcomer);
       socket.once('close', () => this.forget(socket));
     });
   }
@@ -106,12 +109,11 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     // It comes once: `once()` would wrap it for each request.
     response.on('close', () => {
       if (response.writableFinished) this.answered++;
-      if (this.http.delete(socket)) {
-        this.http.set(socket, connection);
-        connection.end(bodyBytes);
-        this.ended({ inFlight: 1, requests: 1, bodyBytes });
-        if (this.closingIdle) connection.closeIfIdle();
-      }
+      if (!this.http.has(socket)) return;
+      this.orderOfUse.use(connection);
+      connection.end(bodyBytes);
+      this.ended(1, 1, bodyBytes);
+      if (this.closingIdle) connection.closeIfIdle();
     });
     return true;
   }
@@ -153,7 +155,7 @@ export class Connections extends EventEmitter<{ idle: [] }> {
    */
   closeLongestIdle(spared: number): boolean {
     let left = this.open - spared;
-    for (const [socket, { inFlight }] of this.http) {
+    for (const { socket, inFlight } of this.orderOfUse) {
       if (left-- <= 0) break;
       if (inFlight === 0) return this.cut(socket);
     }
@@ -226,10 +228,11 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     const connection = this.http.get(socket);
     if (connection === undefined) return;
     this.http.delete(socket);
-    this.ended(connection);
+    this.orderOfUse.remove(connection);
+    this.ended(connection.inFlight, connection.requests, connection.bodyBytes);
   }
 
-  private ended({ inFlight, requests, bodyBytes }: Pick<Connection, 'inFlight' | 'requests' | 'bodyBytes'>): void {
+  private ended(inFlight: number, requests: number, bodyBytes: number): void {
     this.inFlight -= inFlight;
     this.requests -= requests;
     this.bodyBytes -= bodyBytes;

@@ -9,19 +9,21 @@ const TURN_MS = 20;
  * is cut short and they are let in first, a platform's probes among them: saturated, the service is slow, but not silent.
  */
 export class Turn {
+  /** Undefined when the turn is not watched. */
   private ends: number | undefined;
-  /** How many connections had come by the end of the last turn, and whether one of them came in that turn. */
+  /** How many connections had come by the end of the turn that was watched last, and of the one before. */
   private came = 0;
-  private coming = false;
+  private cameBefore = 0;
 
   constructor(private readonly connections: Connections) {}
 
   /** A request has come. When the turn has lasted long enough, it is the last one that is read in it. */
   takes(): void {
-    if (this.ends === undefined) {
+    // A turn is watched only if someone has come in it or in the last one: to look at the clock for each request is dear.
+    if (this.ends === undefined && this.connections.came !== this.cameBefore) {
       this.ends = performance.now() + TURN_MS;
       setImmediate(() => this.end());
-    } else if (performance.now() > this.ends && (this.coming || this.connections.came > this.came)) {
+    } else if (this.ends !== undefined && performance.now() > this.ends) {
       this.ends = Infinity;
       void this.connections.acceptFirst();
     }
@@ -29,7 +31,7 @@ export class Turn {
 
   private end(): void {
     this.ends = undefined;
-    this.coming = this.connections.came > this.came;
+    this.cameBefore = this.came;
     this.came = this.connections.came;
   }
 }
