@@ -38,11 +38,10 @@ let program: string;
 
 describeWithForks()('a drain', () => {
   beforeAll(() => {
-    program = buildFork(
-      ['streams', 'ws'],
-      'app.useWebSocketAdapter(new WsAdapter(app));',
-      "import { WsAdapter } from '@nestjs/platform-ws';\n",
-    );
+    ({ program } = buildFork(['streams', 'ws'], {
+      lines: 'app.useWebSocketAdapter(new WsAdapter(app));',
+      imports: "import { WsAdapter } from '@nestjs/platform-ws';\n",
+    }));
   });
 
   it('gives everyone an answer whose request came before the port closed, whatever clients do', async () => {

@@ -20,7 +20,7 @@ const forks = describeWithForks();
 
 forks('a stream', () => {
   beforeAll(() => {
-    streams = buildFork(['streams']);
+    ({ program: streams } = buildFork(['streams']));
   });
 
   it.each(SIGNALS)(
@@ -113,7 +113,7 @@ forks('an upload', () => {
 
 forks('a shutdown hook', () => {
   it('that never ends is cut off at the shutdown timeout, and the last line says so', async () => {
-    const program = buildFork(['stuck-hook']);
+    const { program } = buildFork(['stuck-hook']);
     const { service } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' }, { program });
     service.kill('SIGTERM');
     expect(await service.exit).toEqual(ENDED_BADLY);
@@ -141,11 +141,10 @@ forks('a WebSocket', () => {
   let program: string;
 
   beforeAll(() => {
-    program = buildFork(
-      ['ws'],
-      'app.useWebSocketAdapter(new WsAdapter(app));',
-      "import { WsAdapter } from '@nestjs/platform-ws';\n",
-    );
+    ({ program } = buildFork(['ws'], {
+      lines: 'app.useWebSocketAdapter(new WsAdapter(app));',
+      imports: "import { WsAdapter } from '@nestjs/platform-ws';\n",
+    }));
   });
 
   it.each(SIGNALS)('is closed with 1001, Going Away, when the port closes (%s)', async (signal) => {
@@ -187,7 +186,7 @@ forks('socket.io', () => {
   let program: string;
 
   beforeAll(() => {
-    program = buildFork(['socket.io']);
+    ({ program } = buildFork(['socket.io']));
   });
 
   describe.each([['websocket'], ['polling']])('over %s', (transport) => {

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describeWith } from './requirement.js';
 import { copyProject } from './project.js';
@@ -10,13 +10,24 @@ const PACKAGES = [resolve('node_modules'), resolve('test/fork/node_modules')];
 export const describeWithForks = () =>
   describeWith(existsSync(PACKAGES[1]!), 'the packages of forks', 'Install them: npm ci --prefix test/fork');
 
+interface Fork {
+  /** What the features ask of main.ts before `app.init()`. */
+  lines?: string;
+  /** What those import. */
+  imports?: string;
+  /** Changes of other files, by their paths. */
+  edits?: Record<string, (text: string) => string>;
+  /** False for the README's "Without the bundle". */
+  bundle?: boolean;
+}
+
 /**
  * A fork of the project: a copy with features such as users bring, each a folder of `test/fork/`, in it and built.
  *
- * @param lines what the features ask of main.ts before `app.init()`, and their imports
- * @returns the program
+ * @returns what to run, as `run()` takes it
+ * @throws what the build prints, when it fails
  */
-export function buildFork(features: string[], lines = '', imports = ''): string {
+export function buildFork(features: string[], { lines, imports = '', edits = {}, bundle = true }: Fork = {}) {
   const project = copyProject({ dependencies: false });
   linkPackages(join(project, 'node_modules'));
   for (const feature of features) {
@@ -34,13 +45,27 @@ export function buildFork(features: string[], lines = '', imports = ''): string 
     join(project, 'src/app.module.ts'),
     (text) => importing.join('') + text.replace('imports: [', `imports: [${modules.join(', ')}, `),
   );
-  edit(join(project, 'src/main.ts'), (text) => text.replace('await app.init();', `${lines}\n$&`) + imports);
+  if (lines) edit(join(project, 'src/main.ts'), (text) => text.replace('await app.init();', `${lines}\n$&`) + imports);
+  for (const [file, change] of Object.entries(edits)) edit(join(project, file), change);
 
-  // Where packages are linked to is not where they look for each other.
-  edit(join(project, 'speed/rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
+  if (bundle) {
+    // Where packages are linked to is not where they look for each other.
+    edit(join(project, 'speed/rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
+  } else {
+    rmSync(join(project, 'speed'), { recursive: true });
+    edit(join(project, 'nest-cli.json'), (text) => {
+      const { compilerOptions, ...rest } = JSON.parse(text) as { compilerOptions: object };
+      return JSON.stringify({ ...rest, compilerOptions: { ...compilerOptions, builder: undefined } });
+    });
+  }
 
-  execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
-  return join(project, 'dist/main.js');
+  const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: project, encoding: 'utf8' });
+  if (status !== 0) throw new Error(stdout + stderr);
+  return {
+    program: join(project, 'dist/main.js'),
+    // For the same reason: as if the packages were where they are linked to.
+    execArgv: bundle ? [] : ['--preserve-symlinks', '--preserve-symlinks-main'],
+  };
 }
 
 /** One folder with the packages of the project and those of the features, as if they had been installed together. */
@@ -57,5 +82,8 @@ function linkPackages(folder: string): void {
 }
 
 function edit(file: string, change: (text: string) => string): void {
-  writeFileSync(file, change(readFileSync(file, 'utf8')));
+  const text = readFileSync(file, 'utf8');
+  const changed = change(text);
+  if (changed === text) throw new Error(`Nothing to change in ${file}`);
+  writeFileSync(file, changed);
 }
