@@ -1,20 +1,13 @@
-/**
- * Nest looks for packages by name, and does without those that it does not find; Express does for template engines, and
- * BullMQ in processes of its own.
- */
-const HARMLESS =
-  /[\\/]node_modules[\\/](@nestjs[\\/]|express[\\/]lib[\\/]view\.js$|bullmq[\\/].*[\\/]child-processor\.js$)/;
-
 /** Code that looks beside itself, where in the bundle there is nothing. */
-const OWN_FILES = /\b__dirname\b|\bimport_meta\.dirname\b|\b(new URL|createRequire)\([^)]*\bimport_meta\.url\b/;
+const BESIDE_ITSELF = /\b__dirname\b|\bimport_meta\.dirname\b|\b(new URL|createRequire)\([^)]*\bimport_meta\.url\b/;
 
 /**
- * Who does without that unless it is asked for more: Nest's packages look for others, socket.io serves browsers its client,
- * BullMQ has processors in files, and pino has transports. Asked for that, they say at run time what they lack. Swagger's
- * page is not among them: it is what it is installed for.
+ * Who does without what it does not find: Nest looks for packages by name, Express for template engines. And who lacks
+ * something only when asked for more, and says so: socket.io serves browsers its client, BullMQ has processors in files,
+ * pino has transports. Not so Swagger's page: it is what it is installed for.
  */
-const RARE_FILES =
-  /[\\/]node_modules[\\/](@nestjs[\\/](?!swagger[\\/]dist[\\/]swagger-ui[\\/])|socket\.io|bullmq|pino|thread-stream)/;
+const DOES_WITHOUT =
+  /[\\/]node_modules[\\/](@nestjs[\\/](?!swagger[\\/]dist[\\/]swagger-ui[\\/])|express[\\/]lib[\\/]view\.js$|(socket\.io|bullmq|pino|thread-stream)[\\/])/;
 
 /**
  * Makes what the bundle cannot carry an error of the build, which names the file and the way out. At run time it would
@@ -23,21 +16,20 @@ const RARE_FILES =
 export class NoRiddles {
   apply(compiler) {
     compiler.hooks.compilation.tap(NoRiddles.name, (compilation) => {
-      const refuse = (file, what) =>
-        compilation.errors.push(
-          new Error(`${file} cannot be bundled: ${what}. The way out: "Without the bundle" in the README.`),
-        );
+      const refuse = (file, what) => {
+        if (DOES_WITHOUT.test(file)) return;
+        const way = 'The way out: "Without the bundle" in the README.';
+        compilation.errors.push(new Error(`${file} cannot be bundled: ${what}. ${way}`));
+      };
       compilation.hooks.finishModules.tap(NoRiddles.name, (modules) => {
         for (const module of modules) {
-          const { resource = '' } = module;
-          if (!/[\\/]node_modules[\\/]/.test(resource) || RARE_FILES.test(resource)) continue;
-          const [found] = OWN_FILES.exec(module.originalSource()?.source().toString()) ?? [];
-          if (found !== undefined) refuse(resource, `with ${found} it looks for what is beside it`);
+          if (!/[\\/]node_modules[\\/]/.test(module.resource)) continue;
+          const [found] = BESIDE_ITSELF.exec(module.originalSource()?.source().toString()) ?? [];
+          if (found !== undefined) refuse(module.resource, `with ${found} it looks for what is beside it`);
         }
       });
       compilation.hooks.afterSeal.tap(NoRiddles.name, () => {
         for (const { message, module } of compilation.warnings) {
-          if (HARMLESS.test(module?.resource ?? '')) continue;
           refuse(module?.resource ?? 'The program', message.replace(/^\W+/, '').split('\n')[0]);
         }
       });

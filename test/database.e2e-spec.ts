@@ -44,7 +44,7 @@ describeWithForks()('a fork', () => {
 
     beforeAll(async () => {
       program = fork(feature, bundle);
-      database = await PostgreSql.create();
+      database = PostgreSql.create();
       await database.start();
       env = { DATABASE_URL: database.url, DRAIN_DELAY_MS: '0' };
     });

@@ -6,7 +6,7 @@ export class Used {
 
 /**
  * Those in it from the one that was not used for longest to the one that was used last. A Map whose keys are deleted and
- * set again is that as well, but it is built anew all the time, which takes as long as the rest of what is counted here.
+ * set again is that as well, but it is built anew again and again, at the expense of every request.
  */
 export class OrderOfUse<T extends Used> {
   /** The order is a ring: this is its beginning and its end. */

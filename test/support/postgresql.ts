@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from './free-port.js';
 import { describeWith } from './requirement.js';
 import { Program, emptyFolder } from './service.js';
 
@@ -19,27 +18,17 @@ export const describeWithPostgreSql = () =>
 export class PostgreSql {
   private program: Program | undefined;
 
-  private constructor(
-    private readonly folder: string,
-    private readonly port: number,
-  ) {}
+  /** Below those that the operating system hands out: while the server is down, nobody else gets it. */
+  private readonly port = 20_000 + (process.pid % 10_000);
 
-  static async create(): Promise<PostgreSql> {
-    const server = new PostgreSql(emptyFolder(), await freePort());
+  private constructor(private readonly folder: string) {}
+
+  static create(): PostgreSql {
+    const server = new PostgreSql(emptyFolder());
     const { uid, gid } = user() ?? {};
     if (uid !== undefined && gid !== undefined) chownSync(server.folder, uid, gid);
-    const args = [
-      '--pgdata',
-      server.folder,
-      '--username',
-      'test',
-      '--auth',
-      'trust',
-      '--no-sync',
-      '--encoding',
-      'UTF8',
-    ];
-    execFileSync(join(bin, 'initdb'), [...args, '--locale', 'C'], { stdio: 'pipe', cwd: '/', ...user() });
+    const args = ['--pgdata', server.folder, '--username=test', '--auth=trust', '--no-sync', '--encoding=UTF8'];
+    execFileSync(join(bin, 'initdb'), [...args, '--locale=C'], { stdio: 'pipe', cwd: '/', ...user() });
     return server;
   }
 
@@ -55,7 +44,10 @@ export class PostgreSql {
       ['-D', this.folder, ...settings.flatMap((setting) => ['-c', setting])],
       { cwd: '/', ...user() },
     );
-    while (this.query('select 1').status !== 0) await delay(50);
+    while (this.query('select 1').status !== 0) {
+      if (this.program.process.exitCode !== null) throw new Error(this.program.stderr);
+      await delay(50);
+    }
   }
 
   /** Breaks off all that is under way. */
