@@ -24,10 +24,13 @@ export class Figures {
     );
   }
 
-  /** `{ figure: { contestant: ratio of the medians } }` */
+  /**
+   * `{ figure: { contestant: median of the ratios } }`: each sample is compared with the other's of the same turn, so that
+   * what slows the machine for some turns slows both, or is one ratio of many.
+   */
   ratiosTo(base) {
     return mapValues(this.#samples, (byName) =>
-      mapValues(byName, (samples) => round(median(samples) / median(byName[base]))),
+      mapValues(byName, (samples) => round(median(samples.map((sample, turn) => sample / byName[base][turn])))),
     );
   }
 }

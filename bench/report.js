@@ -4,6 +4,7 @@ const COMPARABLE = /^(cold start|CPU|RSS|PSS)/;
 export function report({ date, node, cpu, effort, figures, connections, ratios }) {
   return [
     `Node ${node}, ${cpu}, ${date}; medians of ${effort.starts} starts and ${effort.rounds} rounds of load.`,
+    'A ratio is the median of the ratios of each turn, in which one followed the other.',
     'CPU time is the figure to trust; wall time, requests per second and latencies tell of the machine as well.',
     table('', figures, ({ median }) => median.toLocaleString('en')),
     table('this service with connections', connections, ({ median }) => median.toLocaleString('en')),

@@ -6,8 +6,8 @@
 import { get } from 'node:http';
 import { type Address, listeningSockets } from './probe/listening-sockets.js';
 
-/** Who accepts and does not answer is not ready. Docker gives two seconds, with the start of this program in them. */
-const TIMEOUT_MS = 1500;
+/** Who accepts and does not answer is not ready. Docker gives ten seconds, with the start of this program in them. */
+const TIMEOUT_MS = 5000;
 
 function ready(address: Address): Promise<boolean> {
   return new Promise((answer) => {

@@ -15,6 +15,7 @@ const COMPOSE = [['docker', 'compose'], ['docker-compose']].find(
   ([command, ...args]) => hasDocker() && spawnSync(command!, [...args, 'version']).status === 0,
 );
 const NEXT_IMAGE = `${IMAGE}-next`;
+const BROKEN_IMAGE = `${IMAGE}-broken`;
 
 /** It starts when it is told to. Until then it is in Docker's DNS, but does not listen. */
 const HELD =
@@ -167,6 +168,21 @@ describe('docker compose up', () => {
     await docker('kill', '--signal', 'KILL', victim!);
     while ((await downs()) === before) await delay(50);
     expect((await instances()).size).toBe(2);
+  });
+
+  it('goes on with the old replicas, and says why, when those of a new image do not start', async () => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${IMAGE}\nENV LOG_LEVEL=loud`);
+    env['IMAGE'] = BROKEN_IMAGE;
+    await docker('build', '--quiet', '--tag', BROKEN_IMAGE, folder);
+    const before = await replicas();
+    const losses = await lossesDuring(async () => {
+      await expect(run('deploy/compose/roll')).rejects.toMatchObject({
+        stderr: expect.stringMatching(/^Not rolled: the new replica .*\nLOG_LEVEL is "loud"/m),
+      });
+    });
+    expect(losses).toEqual({});
+    expect(await replicas()).toEqual(before);
   });
 
   it('loses no request under load when every replica is replaced by one of a new image', async () => {

@@ -37,6 +37,12 @@ function times(count: number, kind: Kind): Kind[] {
   return Array.from({ length: count }, () => kind);
 }
 
+/**
+ * How long a client waits between an answer and its next request, in milliseconds: at full speed the load takes the
+ * processors from the instances that start and from the checks of the balancer, and no deploy is rolled on such a machine.
+ */
+const PAUSE = 20;
+
 /** A steady mixed load: each of the clients above sends one request after another until it is told to stop. */
 export class Load {
   sent = 0;
@@ -79,8 +85,8 @@ export class Load {
         this.answered++;
       } else {
         this.losses.set(String(outcome), (this.losses.get(String(outcome)) ?? 0) + 1);
-        await delay(10);
       }
+      await delay(PAUSE);
     }
   }
 
