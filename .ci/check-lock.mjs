@@ -9,13 +9,14 @@ const problems = process.argv.slice(2).flatMap((file) => {
     (from !== '' && has(name, from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/')))));
   return Object.entries(packages)
     .filter(([path]) => path !== '')
-    .flatMap(([path, { integrity, resolved = '', inBundle, optionalDependencies = {} }]) => [
-      ...(integrity || inBundle ? [] : [`${path} has no checksum`]),
-      ...(resolved === '' || resolved.startsWith('https://registry.npmjs.org/') ? [] : [`${path} is from ${resolved}`]),
-      ...Object.keys(optionalDependencies)
-        .filter((name) => !has(name, path))
-        .map((name) => `${name}, which ${path} has for some platform, is left out`),
-    ])
+    .flatMap(([path, { integrity, resolved = '', inBundle, optionalDependencies = {} }]) => {
+      const left = Object.keys(optionalDependencies).filter((name) => !has(name, path));
+      const found = left.map((name) => `${name}, which ${path} has for some platform, is left out`);
+      if (!integrity && !inBundle) found.push(`${path} has no checksum`);
+      if (resolved !== '' && !resolved.startsWith('https://registry.npmjs.org/'))
+        found.push(`${path} is from ${resolved}`);
+      return found;
+    })
     .map((problem) => `${file}: ${problem}`);
 });
 if (problems.length > 0) {

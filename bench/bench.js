@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
  */
 const effort = options.smoke
   ? { starts: 1, rounds: 1, warmUp: 2_000, turns: 1, requests: 1_000 }
-  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 5, warmUp: 100_000, turns: 7, requests: 10_000 };
+  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 8, warmUp: 100_000, turns: 2, requests: 10_000 };
 
 const figures = new Figures(contestants.map(({ name }) => name));
 const held = HELD.map((count) => ({ count, name: count.toLocaleString('en') }));
@@ -76,7 +76,8 @@ async function checkAnswers() {
     progress(`Trying ${contestant.name}`);
     const server = await Server.start(contestant);
     for (const route of ROUTES) {
-      forms.add(`${route} ${Object.keys(await server.get(route)).join()}`);
+      const { answer, cacheControl } = await server.get(route);
+      forms.add(`${route} ${Object.keys(answer).join()} ${cacheControl}`);
     }
     await server.stop('SIGINT');
   }
@@ -87,7 +88,7 @@ async function checkAnswers() {
 
 async function measureStarts() {
   for (let round = 1; round <= effort.starts; round++) {
-    for (const contestant of inTurn(round)) {
+    for (const contestant of inTurn()) {
       progress(`Start ${round} of ${effort.starts}: ${contestant.name}`);
       const began = performance.now();
       const server = await Server.start(contestant);
@@ -104,7 +105,7 @@ async function measureStarts() {
 async function measureCrowd() {
   const count = options.smoke ? 2 : CROWD;
   for (let round = 1; round <= effort.rounds; round++) {
-    for (const contestant of inTurn(round)) {
+    for (const contestant of inTurn()) {
       progress(`${count} at once, ${round} of ${effort.rounds}: ${contestant.name}`);
       const began = performance.now();
       const servers = await Promise.all(
@@ -128,7 +129,6 @@ async function measureLoad() {
   const generator = fork(join(BENCH, 'load.js'));
 
   for (let round = 1; round <= effort.rounds; round++) {
-    const turn = inTurn(round);
     const servers = new Map();
     const load = (contestant, path, connections, requests) => {
       progress(`Load ${round} of ${effort.rounds}: ${contestant.name}, ${path} at ${connections} connections`);
@@ -136,7 +136,7 @@ async function measureLoad() {
       return generate(generator, { job: 'load', pid, port, path, connections, requests });
     };
 
-    for (const contestant of turn) {
+    for (const contestant of inTurn()) {
       const server = await Server.start(contestant);
       await server.get('/health/live');
       servers.set(contestant, server);
@@ -145,7 +145,7 @@ async function measureLoad() {
 
     // As many because V8 goes on compiling what is hot for some 50,000 requests, at the expense of those.
     for (const route of ROUTES) {
-      for (const contestant of turn) {
+      for (const contestant of inTurn()) {
         await load(contestant, route, CONNECTIONS[0], effort.warmUp / ROUTES.length);
       }
     }
@@ -154,7 +154,7 @@ async function measureLoad() {
     const kinds = CONNECTIONS.flatMap((connections) => ROUTES.map((route) => ({ route, connections })));
     for (const { route, connections } of Array(effort.turns).fill(kinds).flat()) {
       const where = `${route} at ${connections}`;
-      for (const contestant of turn) {
+      for (const contestant of inTurn()) {
         const { cpu, perSecond, p50, p99 } = await load(contestant, route, connections, effort.requests);
         figures.add(`CPU µs per request, ${where}`, contestant, cpu);
         figures.add(`requests per second, ${where}`, contestant, perSecond);
@@ -243,10 +243,12 @@ function write() {
   console.log(report(results));
 }
 
-/** Everyone, with another one first in each round: nobody always follows the same one. */
-function inTurn(round) {
-  const first = round % contestants.length;
-  return [...contestants.slice(first), ...contestants.slice(0, first)];
+/** Everyone, in an order of chance: nobody always follows the one that leaves the processor hot. */
+function inTurn() {
+  return contestants
+    .map((contestant) => ({ contestant, chance: Math.random() }))
+    .toSorted((a, b) => a.chance - b.chance)
+    .map(({ contestant }) => contestant);
 }
 
 function progress(text) {

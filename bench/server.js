@@ -64,7 +64,7 @@ export class Server {
     });
   }
 
-  /** The JSON that a GET is answered with; anything but a 200 is an error. */
+  /** What a GET is answered with; anything but a 200 with JSON is an error. */
   async get(path) {
     const request = get({ host: '127.0.0.1', port: this.port, path, agent: false, timeout: START_TIMEOUT });
     request.once('timeout', () => request.destroy(new Error(`no answer from ${path} within ${START_TIMEOUT} ms`)));
@@ -73,7 +73,7 @@ export class Server {
     if (response.statusCode !== 200) {
       throw new Error(`${path} answered ${response.statusCode}: ${body}`);
     }
-    return JSON.parse(body);
+    return { answer: JSON.parse(body), cacheControl: response.headers['cache-control'] };
   }
 
   /** By default kills: how a contestant shuts down is not what is measured. */

@@ -4,9 +4,10 @@ import { DrainModule } from './drain/drain.module.js';
 import { EnvironmentModule } from './environment.js';
 import { HealthModule } from './health/health.module.js';
 import { InstanceModule } from './instance/instance.module.js';
+import { LoggerModule } from './logger.js';
 import { PortBindingModule } from './port-binding/port-binding.module.js';
 
-@Module({ imports: [EnvironmentModule, PortBindingModule, DrainModule, HealthModule, InstanceModule] })
+@Module({ imports: [EnvironmentModule, LoggerModule, PortBindingModule, DrainModule, HealthModule, InstanceModule] })
 export class AppModule implements OnModuleDestroy {
   constructor(private readonly drain: Drain) {}
 

@@ -22,7 +22,9 @@ afterEach(() => {
 
 function logger(terminal: boolean): StdoutLogger {
   process.stdout.isTTY = terminal;
-  return new StdoutLogger();
+  const all = new StdoutLogger();
+  all.setLogLevels(['verbose']);
+  return all;
 }
 
 describe('without a terminal', () => {
@@ -60,4 +62,9 @@ it("keeps Nest's account of its start-up for the debug level", () => {
   quiet.setLogLevels(['debug']);
   quiet.log('Mapped {/, GET} route', 'RouterExplorer');
   expect(JSON.parse(written)).toMatchObject({ level: 'debug', message: 'Mapped {/, GET} route' });
+});
+
+it('leaves out what Nest says of an error that it throws on, and that ends the start', () => {
+  logger(false).error(new Error('boom'), 'ExceptionHandler');
+  expect(written).toBe('');
 });

@@ -1,4 +1,6 @@
-import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { ConsoleLogger, Logger, type LogLevel, Module } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Environment } from './environment.js';
 
 /** Nest's own account of its start-up, a line for each module and each route: details, shown from `debug` on. */
 const START_UP = new Set<unknown>([
@@ -8,6 +10,9 @@ const START_UP = new Set<unknown>([
   'RouterExplorer',
   'NestApplication',
 ]);
+
+/** What Nest says of an error that it then throws, and `main.ts` tells. */
+const FAILED_START = 'ExceptionHandler';
 
 // Whoever reads the log may go (EPIPE), or its disk be full: no reason to stop serving, or to drop what is in flight.
 process.stdout.once('error', ({ message }) => process.stderr.write(`Going on without a log: ${message}\n`));
@@ -19,7 +24,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
  */
 export class StdoutLogger extends ConsoleLogger {
   constructor() {
-    super({ json: !process.stdout.isTTY, flattenParams: true });
+    super({ json: !process.stdout.isTTY, flattenParams: true, logLevels: ['log'] });
   }
 
   override log(message: unknown, ...rest: unknown[]): void {
@@ -28,6 +33,10 @@ export class StdoutLogger extends ConsoleLogger {
     } else {
       super.log(message, ...rest);
     }
+  }
+
+  override error(message: unknown, ...rest: unknown[]): void {
+    if (rest.at(-1) !== FAILED_START) super.error(message, ...rest);
   }
 
   protected override printMessages(
@@ -45,5 +54,17 @@ export class StdoutLogger extends ConsoleLogger {
     if (stack && !this.options.json) {
       process.stdout.write(`${stack}\n`);
     }
+  }
+}
+
+/**
+ * Lets go what was logged so far, at the level that is asked for. Modules are made when the environment is known to be
+ * good, and this one before any waits for a database, say: whoever watches the start sees what it waits for.
+ */
+@Module({})
+export class LoggerModule {
+  constructor(config: ConfigService<Environment, true>) {
+    Logger.overrideLogger([config.get('LOG_LEVEL', { infer: true })]);
+    Logger.flush();
   }
 }

@@ -2,6 +2,7 @@ import { onTermination } from './termination.js'; // first, to hear a signal fro
 import './working-directory.js';
 import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -13,20 +14,15 @@ import { StdoutLogger } from './logger.js';
 import { PortBinding } from './port-binding/port-binding.js';
 import { Refusal } from './refusal.js';
 
-const logger = new StdoutLogger();
-
 async function start(): Promise<void> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, new JsonAdapter(), {
-    logger,
-    // Nothing is logged before the environment is known to be good; a refusal is then the only line there is.
+    logger: new StdoutLogger(),
+    // Nothing is logged before the environment is known to be good, see LoggerModule: a refusal is the only line there is.
     bufferLogs: true,
     autoFlushLogs: false,
     abortOnError: false,
   });
   const config = app.get<ConfigService<Environment, true>>(ConfigService);
-
-  logger.setLogLevels([config.get('LOG_LEVEL', { infer: true })]);
-  app.flushLogs();
 
   await app.init();
   // A signal that came meanwhile ends the process here, before the port opens. Twice, as only the second is sure to
@@ -37,7 +33,7 @@ async function start(): Promise<void> {
   const bound = await app
     .get(PortBinding)
     .bind(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
-  logger.log(`Listening on port ${bound.port}`, { ...bound }, PortBinding.name);
+  Logger.log(`Listening on port ${bound.port}`, { ...bound }, PortBinding.name);
 
   const drain = app.get(Drain);
   onTermination(
@@ -55,7 +51,8 @@ function fail(error: unknown): never {
   if (error instanceof Refusal) {
     process.stderr.write(`${error.message}\n`);
   } else {
-    logger.fatal(error);
+    Logger.flush(); // what was held back until here
+    Logger.fatal(error);
   }
   process.exit(1);
 }

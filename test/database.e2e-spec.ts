@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { buildFork, describeWithForks } from './support/fork.js';
+import { Container, describeWithDocker } from './support/docker.js';
+import { type Fork, buildFork, buildForkImage, describeWithForks } from './support/fork.js';
 import { PostgreSql, describeWithPostgreSql } from './support/postgresql.js';
-import { start } from './support/service.js';
+import { run, start } from './support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 
@@ -11,10 +12,10 @@ const ENDED_WELL = { code: 0, signal: null };
 const [, DATABASE_URL] = /```ts\n\/\/ src\/environment\.ts.*\n([^]*?)```/.exec(readFileSync('README.md', 'utf8'))!;
 
 /** With the check of the feature's database in readiness. */
-function fork(feature: string, bundle: boolean) {
+function recipe(feature: string, bundle: boolean): Fork {
   const module = `${feature[0]!.toUpperCase()}${feature.slice(1)}Module`;
   const from = `from '../${feature}/${feature}.module.js';\n`;
-  return buildFork([feature], {
+  return {
     bundle,
     edits: {
       'src/environment.ts': (text) => text.replace('v.object({', `$&\n${DATABASE_URL}`),
@@ -26,7 +27,7 @@ function fork(feature: string, bundle: boolean) {
           .replace('constructor(', '$&private readonly database: DatabaseHealth,')
           .replace('this.readiness.check()', '$&, () => this.database.check()'),
     },
-  });
+  };
 }
 
 async function status(url: string): Promise<number> {
@@ -39,11 +40,11 @@ describeWithForks()('a fork', () => {
     { feature: 'typeorm', bundle: false, how: 'without the bundle' },
   ])('with $feature on PostgreSQL, $how,', ({ feature, bundle }) => {
     let database: PostgreSql;
-    let program: ReturnType<typeof fork>;
+    let program: ReturnType<typeof buildFork>;
     let env: Record<string, string>;
 
     beforeAll(async () => {
-      program = fork(feature, bundle);
+      program = buildFork([feature], recipe(feature, bundle));
       database = PostgreSql.create();
       await database.start();
       env = { DATABASE_URL: database.url, DRAIN_DELAY_MS: '0' };
@@ -86,7 +87,6 @@ describeWithForks()('a fork', () => {
       expect(await service.exit).toEqual(ENDED_WELL);
     });
 
-    // Nest's module for TypeORM does not start without: it tries for half a minute, and fails.
     if (bundle) {
       it('gets ready when a database comes that was down at its start', async () => {
         await database.stop();
@@ -94,6 +94,30 @@ describeWithForks()('a fork', () => {
         expect(await status(`${url}/health/ready`)).toBe(503);
         await database.start();
         while ((await status(`${url}/health/ready`)) !== 200) await delay(50);
+        service.kill('SIGTERM');
+        expect(await service.exit).toEqual(ENDED_WELL);
+      });
+
+      describeWithDocker()('as an image', () => {
+        it('is built without the variable, says what that costs, and serves', async () => {
+          const packages = ['drizzle-orm', 'pg', '@types/pg'];
+          const { image, output } = buildForkImage([feature], packages, recipe(feature, bundle));
+          expect(output).toMatch(/^Starts will be slower, .*: DATABASE_URL is not set/m);
+          const container = Container.run({ ...env, PORT: '0' }, ['--network', 'host'], image);
+          const url = `http://127.0.0.1:${await container.listening()}`;
+          expect(await status(`${url}/health/ready`)).toBe(200);
+          container.kill('SIGTERM');
+          expect(await container.exit).toEqual(ENDED_WELL);
+        });
+      });
+    } else {
+      // Nest's module for TypeORM does not start without: it tries for half a minute, and fails.
+      it('says that it waits for a database that is down at its start, and starts when it comes', async () => {
+        await database.stop();
+        const service = run({ PORT: '0', ...env }, program);
+        await service.logged(/^Unable to connect to the database/);
+        await database.start();
+        await service.listening();
         service.kill('SIGTERM');
         expect(await service.exit).toEqual(ENDED_WELL);
       });

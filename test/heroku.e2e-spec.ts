@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
 import { freePort } from './support/free-port.js';
@@ -15,7 +14,7 @@ it('starts from its Procfile after what the Node.js buildpack does, and ends wel
   npm('run', 'build');
   npm('prune', '--omit=dev');
 
-  const [, web] = /^web: (.+)$/m.exec(readFileSync(join(app, 'Procfile'), 'utf8'))!;
+  const [, web] = /^web: (.+)$/m.exec(readFileSync('Procfile', 'utf8'))!;
   expect(web).toBe(packageJson.scripts['start:prod']);
   const port = await freePort();
   const dyno = new Program('sh', ['-c', web!], {

@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { expect, it } from '@jest/globals';
-import { buildFork, describeWithForks } from './support/fork.js';
-import { start } from './support/service.js';
+import { Container, describeWithDocker } from './support/docker.js';
+import { buildFork, buildForkImage, describeWithForks } from './support/fork.js';
+import { freePort } from './support/free-port.js';
+import { answering } from './support/reachable.js';
+import { run, start } from './support/service.js';
 
 const VALIDATION = {
   lines: 'app.useGlobalPipes(new ValidationPipe({ transform: true }));',
@@ -11,6 +17,26 @@ const SWAGGER = {
   lines: `SwaggerModule.setup('api', app, () => SwaggerModule.createDocument(app, new DocumentBuilder().build()));`,
   imports: "import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';\n",
 };
+
+const HYBRID = {
+  lines: `app.connectMicroservice({ transport: Transport.TCP, options: { port: config.get('TCP_PORT', { infer: true }) } });
+    await app.startAllMicroservices();`,
+  imports: "import { Transport } from '@nestjs/microservices';\n",
+  edits: {
+    'src/environment.ts': (text: string) =>
+      text.replace('v.object({', "$&TCP_PORT: v.pipe(variable(isPort, 'a port'), v.transform(Number)),"),
+  },
+};
+
+const OWN_LOGGER = {
+  lines: 'app.useLogger(app.get(PinoLogger));',
+  imports: "import { Logger as PinoLogger } from 'nestjs-pino';\n",
+};
+
+const ENDED_WELL = { code: 0, signal: null };
+
+/** The kind of a span, as OpenTelemetry's protocol counts. */
+const SERVER = 2;
 
 async function post(url: string, body: object) {
   const headers = { 'Content-Type': 'application/json' };
@@ -46,13 +72,115 @@ describeWithForks()('a fork', () => {
 
   it('that documents its API with Swagger has a page with all of its files, and the document, without the bundle', async () => {
     const { url } = await start({}, buildFork(['greetings'], { ...SWAGGER, bundle: false }));
-    const page = await (await fetch(`${url}/api`)).text();
-    const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => new URL(file!, `${url}/api`).href);
-    expect(files.length).toBeGreaterThan(3);
-    expect(await Promise.all(files.map(async (file) => [file, (await fetch(file)).status]))).toEqual(
-      files.map((file) => [file, 200]),
-    );
+    await expectPage(url);
     const { paths } = (await (await fetch(`${url}/api-json`)).json()) as { paths: object };
     expect(Object.keys(paths).toSorted()).toEqual(['/', '/greetings', '/health', '/health/live', '/health/ready']);
   });
+
+  it('that also listens on TCP answers there, and at SIGTERM what is in flight there', async () => {
+    const port = await freePort();
+    const { service } = await start({ TCP_PORT: String(port), DRAIN_DELAY_MS: '0' }, buildFork(['tcp'], HYBRID));
+    const ask = async (pattern: string) => {
+      const message = JSON.stringify({ pattern, data: [1, 2], id: 'an id' });
+      const socket = connect(port, '127.0.0.1', () => socket.write(`${message.length}#${message}`));
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return JSON.parse(answer.toString().replace(/^\d+#/, '')) as unknown;
+    };
+    const sum = { id: 'an id', response: 3, isDisposed: true };
+    expect(await ask('sum')).toEqual(sum);
+    const slowly = ask('slow sum');
+    await ask('sum'); // the service has read what was sent before it
+    service.kill('SIGTERM');
+    expect(await slowly).toEqual(sum);
+    expect(await service.exit).toEqual(ENDED_WELL);
+    expect(service.stderr).toBe('');
+  });
+
+  it('that shows metrics to Prometheus has them', async () => {
+    const { url } = await start({}, buildFork(['prometheus']));
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('Content-Type')).toMatch(/^text\/plain; .*version=/);
+    expect(await response.text()).toMatch(/^process_cpu_seconds_total \d/m);
+  });
+
+  it('with a logger of its own has every line from that: the start, the drain, and those of requests', async () => {
+    const port = await freePort();
+    const service = run({ PORT: String(port), DRAIN_DELAY_MS: '0' }, buildFork(['pino'], OWN_LOGGER));
+    await answering(port);
+    expect(await (await fetch(`http://127.0.0.1:${port}/greeting`)).json()).toEqual({ text: 'hello' });
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual(ENDED_WELL);
+    expect(service.log).toEqual(service.log.map(() => expect.objectContaining({ hostname: expect.any(String) })));
+    expect(service.log.map(({ msg }) => msg)).toEqual(
+      expect.arrayContaining([
+        `Listening on port ${port}`,
+        'greeted',
+        'request completed',
+        'SIGTERM: draining',
+        'Done: every request is answered',
+      ]),
+    );
+  });
+
+  describeWithDocker()('as an image', () => {
+    it('documents its API with all of the files of the page, without the bundle', async () => {
+      const packages = ['@nestjs/swagger', 'class-transformer', 'class-validator'];
+      const { image } = buildForkImage(['greetings'], packages, { ...SWAGGER, bundle: false });
+      const container = Container.run({ DRAIN_DELAY_MS: '0' }, [], image);
+      await expectPage(await container.url());
+      container.kill('SIGTERM');
+      expect(await container.exit).toEqual(ENDED_WELL);
+    });
+
+    it('traced by OpenTelemetry, without the bundle, has a span per request that tells its route, the last one too', async () => {
+      const spans: Span[] = [];
+      const collector = createServer(async (request, response) => {
+        const body = Buffer.concat(await request.toArray()).toString();
+        const { resourceSpans } = JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
+        spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
+        response.end('{}');
+      }).listen(0);
+      const packages = [
+        '@opentelemetry/exporter-trace-otlp-http',
+        '@opentelemetry/instrumentation',
+        '@opentelemetry/instrumentation-express',
+        '@opentelemetry/instrumentation-http',
+        '@opentelemetry/instrumentation-nestjs-core',
+        '@opentelemetry/sdk-node',
+      ];
+      const { image } = buildForkImage(['opentelemetry'], packages, { bundle: false });
+      const env = {
+        PORT: '0',
+        DRAIN_DELAY_MS: '0',
+        NODE_OPTIONS: '--import ./dist/opentelemetry/instrumentation.js',
+        OTEL_LOGS_EXPORTER: 'none',
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      };
+      const container = Container.run(env, ['--network', 'host'], image);
+      expect((await fetch(`http://127.0.0.1:${await container.listening()}/greetings/Ada`)).status).toBe(200);
+      container.kill('SIGTERM');
+      expect(await container.exit).toEqual(ENDED_WELL);
+      collector.close();
+      const [span, ...others] = spans.filter(({ kind }) => kind === SERVER);
+      expect(others).toEqual([]);
+      expect(span).toMatchObject({ name: 'GET /greetings/:name' });
+      expect(span!.attributes).toContainEqual({ key: 'http.route', value: { stringValue: '/greetings/:name' } });
+    });
+  });
 });
+
+interface Span {
+  kind: number;
+  name: string;
+  attributes: object[];
+}
+
+async function expectPage(url: string): Promise<void> {
+  const page = await (await fetch(`${url}/api`)).text();
+  const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => new URL(file!, `${url}/api`).href);
+  expect(files.length).toBeGreaterThan(3);
+  expect(await Promise.all(files.map(async (file) => [file, (await fetch(file)).status]))).toEqual(
+    files.map((file) => [file, 200]),
+  );
+}

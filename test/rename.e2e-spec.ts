@@ -1,19 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { emptyFolder, start } from './support/service.js';
+import { cloneProject } from './support/project.js';
+import { start } from './support/service.js';
 
 it("the README's line renames all but what is left for a person, and the service builds and serves", async () => {
-  const cwd = emptyFolder();
-  cpSync(resolve('.'), cwd, {
-    recursive: true,
-    filter: (source) => !/[\\/](node_modules|dist|coverage|\.git|\.cache)$/.test(source),
-  });
+  const cwd = cloneProject();
   const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
-  run('git', 'init', '--quiet');
-  run('git', 'add', '--all');
   const [line] = /^git grep -lz .*$/m.exec(readFileSync('README.md', 'utf8'))!;
   run('sh', '-c', line.replace(/[^/]+(?=\/g'$)/, 'renamed'));
   const files = run('git', 'ls-files').trim().split('\n');

@@ -23,7 +23,7 @@ app.get('/', (_request, response) => {
 });
 
 app.get('/health/live', (_request, response) => {
-  response.json({ status: 'ok', info: {}, error: {}, details: {} });
+  response.set('Cache-Control', 'no-store').json({ status: 'ok', info: {}, error: {}, details: {} });
 });
 
 const server = app.listen(process.env.PORT ?? 3000, () => {

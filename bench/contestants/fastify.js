@@ -15,7 +15,10 @@ app.get('/', () => ({
   uptime: Math.floor(process.uptime()),
 }));
 
-app.get('/health/live', () => ({ status: 'ok', info: {}, error: {}, details: {} }));
+app.get('/health/live', (_request, reply) => {
+  reply.header('Cache-Control', 'no-store');
+  return { status: 'ok', info: {}, error: {}, details: {} };
+});
 
 // Every interface, as the others have it: Fastify's own default is localhost alone.
 await app.listen({ port: Number(process.env.PORT ?? 3000), host: '::' });

@@ -39,7 +39,7 @@ export class Container extends Program {
   }
 
   /** @param options of `docker run`, such as `--read-only` */
-  static run(env: Record<string, string> = {}, options: string[] = []): Container {
+  static run(env: Record<string, string> = {}, options: string[] = [], image = IMAGE): Container {
     const name = `port-binding-test-${process.pid}-${count++}`;
     const port = Number(env['PORT'] || 3000);
     const variables = Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([key, value]) => [
@@ -47,7 +47,7 @@ export class Container extends Program {
       `${key}=${value}`,
     ]);
     const publish = Number.isInteger(port) && port > 0 ? ['--publish', `127.0.0.1::${port}`] : [];
-    return new Container(name, [...publish, ...variables, ...options, IMAGE], port);
+    return new Container(name, [...publish, ...variables, ...options, image], port);
   }
 
   /** Where the host reaches it, once it listens. */

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { describeWith } from './requirement.js';
+import { IMAGE } from './image.js';
 import { copyProject } from './project.js';
+import { linesOf } from './readme.js';
+import { describeWith } from './requirement.js';
 
 const PACKAGES = [resolve('node_modules'), resolve('test/fork/node_modules')];
 
@@ -10,7 +12,7 @@ const PACKAGES = [resolve('node_modules'), resolve('test/fork/node_modules')];
 export const describeWithForks = () =>
   describeWith(existsSync(PACKAGES[1]!), 'the packages of forks', 'Install them: npm ci --prefix test/fork');
 
-interface Fork {
+export interface Fork {
   /** What the features ask of main.ts before `app.init()`. */
   lines?: string;
   /** What those import. */
@@ -27,9 +29,40 @@ interface Fork {
  * @returns what to run, as `run()` takes it
  * @throws what the build prints, when it fails
  */
-export function buildFork(features: string[], { lines, imports = '', edits = {}, bundle = true }: Fork = {}) {
-  const project = copyProject({ dependencies: false });
+export function buildFork(features: string[], fork: Fork = {}) {
+  const project = copyWith(features, fork);
   linkPackages(join(project, 'node_modules'));
+  const bundle = existsSync(join(project, 'speed'));
+  // Where packages are linked to is not where they look for each other.
+  if (bundle)
+    edit(join(project, 'speed/rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
+  run('npm', ['run', 'build'], project);
+  return {
+    program: join(project, 'dist/main.js'),
+    // For the same reason: as if the packages were where they are linked to.
+    execArgv: bundle ? [] : ['--preserve-symlinks', '--preserve-symlinks-main'],
+  };
+}
+
+/**
+ * The image of a fork, with the packages of its features installed as its users would.
+ *
+ * @returns its name, and what the build printed
+ */
+export function buildForkImage(features: string[], packages: string[], fork: Fork = {}) {
+  const project = copyWith(features, fork);
+  const { dependencies } = JSON.parse(readFileSync('test/fork/package.json', 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const pinned = packages.map((name) => `${name}@${dependencies[name]}`);
+  run('npm', ['install', '--package-lock-only', '--save-exact', '--no-audit', ...pinned], project);
+  const image = `${IMAGE}-${features.join('-')}`;
+  return { image, output: run('docker', ['build', '--network', 'host', '--tag', image, '.'], project) };
+}
+
+function copyWith(features: string[], { lines, imports = '', edits = {}, bundle = true }: Fork): string {
+  const project = copyProject({ dependencies: false });
+  for (const file of ['Dockerfile', '.dockerignore']) cpSync(file, join(project, file));
   for (const feature of features) {
     cpSync(join('test/fork', feature), join(project, 'src', feature), { recursive: true });
   }
@@ -47,25 +80,14 @@ export function buildFork(features: string[], { lines, imports = '', edits = {},
   );
   if (lines) edit(join(project, 'src/main.ts'), (text) => text.replace('await app.init();', `${lines}\n$&`) + imports);
   for (const [file, change] of Object.entries(edits)) edit(join(project, file), change);
+  if (!bundle) run('sh', ['-ec', linesOf('Without the bundle')], project);
+  return project;
+}
 
-  if (bundle) {
-    // Where packages are linked to is not where they look for each other.
-    edit(join(project, 'speed/rspack.config.js'), (text) => text.replace('resolve: {', '$& symlinks: false,'));
-  } else {
-    rmSync(join(project, 'speed'), { recursive: true });
-    edit(join(project, 'nest-cli.json'), (text) => {
-      const { compilerOptions, ...rest } = JSON.parse(text) as { compilerOptions: object };
-      return JSON.stringify({ ...rest, compilerOptions: { ...compilerOptions, builder: undefined } });
-    });
-  }
-
-  const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: project, encoding: 'utf8' });
+function run(command: string, args: string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
   if (status !== 0) throw new Error(stdout + stderr);
-  return {
-    program: join(project, 'dist/main.js'),
-    // For the same reason: as if the packages were where they are linked to.
-    execArgv: bundle ? [] : ['--preserve-symlinks', '--preserve-symlinks-main'],
-  };
+  return stdout + stderr;
 }
 
 /** One folder with the packages of the project and those of the features, as if they had been installed together. */

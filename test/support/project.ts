@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { emptyFolder } from './service.js';
@@ -13,7 +14,6 @@ const SOURCES = [
   'tsconfig.build.json',
   'tsconfig.json',
   '.npmrc',
-  'Procfile',
 ];
 
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
@@ -23,5 +23,20 @@ export function copyProject({ dependencies }: { dependencies: boolean }): string
     cpSync(source, resolve(folder, source), { recursive: true });
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
+  return folder;
+}
+
+/** All of the project, as a repository of its own. */
+export function cloneProject(): string {
+  const folder = emptyFolder();
+  cpSync(resolve('.'), folder, {
+    recursive: true,
+    filter: (source) => !/[\\/](node_modules|dist|coverage|\.git|\.cache)$/.test(source),
+  });
+  for (const args of [
+    ['init', '--quiet'],
+    ['add', '--all'],
+  ])
+    execFileSync('git', args, { cwd: folder });
   return folder;
 }

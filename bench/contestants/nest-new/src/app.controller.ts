@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { AppService } from './app.service.js';
 
 @Controller()
@@ -11,6 +11,7 @@ export class AppController {
   }
 
   @Get('health/live')
+  @Header('Cache-Control', 'no-store')
   live() {
     return this.appService.live();
   }

@@ -1,0 +1,35 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { cloneProject } from './support/project.js';
+import { linesOf } from './support/readme.js';
+
+/** What is left to a person: the steps of the CI, sentences, and what is not there to ignore. */
+const LEFT = /^(\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;
+
+const DELETIONS = linesOf('What you may delete')
+  .replaceAll(/\\\n */g, '')
+  .trim()
+  .split('\n')
+  .map((command) => [/^git rm (?:-r )?(\S+)/.exec(command)![1], command]);
+
+it.each(DELETIONS)(
+  'a fork that deletes %s still builds, and nothing but its CI and its prose names it',
+  (_, command) => {
+    const cwd = cloneProject();
+    const run = (program: string, ...args: string[]) => execFileSync(program, args, { cwd, encoding: 'utf8' });
+    run('git', '-c', 'user.name=a fork', '-c', 'user.email=fork@localhost', 'commit', '--quiet', '--message', 'Fork');
+    run('sh', '-ec', command!);
+    const deleted = run('git', 'diff', '--cached', '--name-only', '--diff-filter=D').trim().split('\n');
+    const named = spawnSync('git', ['grep', '-lF', ...deleted.flatMap((file) => ['-e', file])], {
+      cwd,
+      encoding: 'utf8',
+    });
+    expect(named.stdout.split('\n').filter((file) => file && !LEFT.test(file))).toEqual([]);
+
+    symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'));
+    run('npm', 'run', 'build');
+    run('npm', 'run', 'lint');
+  },
+);

@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs';
+
+/** The commands that the README has below a heading. */
+export function linesOf(heading: string): string {
+  const [, section] = new RegExp(`^#+ ${heading}\n([^]*?)(?=^#)`, 'm').exec(readFileSync('README.md', 'utf8'))!;
+  return /^```sh\n([^]*?)^```$/m.exec(section!)![1]!;
+}
