@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { ENVIRONMENT } from '../test/support/environment.js';
 import { Program, emptyFolder } from '../test/support/service.js';
 
 let dist: string;
@@ -19,7 +20,7 @@ beforeEach(() => {
 /** Fills the cache, and returns what that says. */
 function fill(env: Record<string, string> = {}, node = process.execPath): string {
   const { status, stdout, stderr } = spawnSync(node, [join(dist, 'fill.js')], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ...ENVIRONMENT, ...env },
     encoding: 'utf8',
   });
   expect([status, stderr]).toEqual([0, '']);
@@ -95,7 +96,7 @@ describe('filling', () => {
       `if (process.argv.length > 2) (await import('node:net')).Server.prototype.listen = function () { setInterval(() => {}, 1e6); return this; };`,
       `if (process.argv.length > 2) for (;;);`,
     ].map(async (code) => {
-      const options = { env: { PATH: process.env['PATH'], NODE_OPTIONS: `--import=${dataUrl(code)}` } };
+      const options = { env: { ...ENVIRONMENT, PATH: process.env['PATH'], NODE_OPTIONS: `--import=${dataUrl(code)}` } };
       const filling = spawn(process.execPath, [join(dist, 'fill.js')], options);
       let said = '';
       filling.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
