@@ -15,7 +15,7 @@ const DELETIONS = linesOf('What you may delete')
   .map((command) => [/^git rm (?:-r )?(\S+)/.exec(command)![1], command]);
 
 it.each(DELETIONS)(
-  'a fork that deletes %s still builds, and nothing but its CI and its prose names it',
+  'a fork that deletes %s misses nothing, and nothing but its CI and its prose names it',
   (_, command) => {
     const cwd = cloneProject();
     const run = (program: string, ...args: string[]) => execFileSync(program, args, { cwd, encoding: 'utf8' });

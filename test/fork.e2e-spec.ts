@@ -6,48 +6,55 @@ import packageJson from '../package.json' with { type: 'json' };
 import { cloneProject } from './support/project.js';
 import { start } from './support/service.js';
 
-/** Of units, of the build and the image, and those that have told forks once what they may not do. */
-const TESTS = ['src/', 'speed/', 'test/environment', 'test/log', 'test/port', 'test/readme'];
+/** All of units, and those that have told forks once what they may not do. */
+const TESTS = ['src/', 'speed/code-cache', 'speed/image', 'test/environment', 'test/log'];
 
-it('a fork with a name, a feature and a required variable, all as the README has them, passes the tests as they are', async () => {
-  const cwd = cloneProject();
-  const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
-  const edit = (file: string, change: (text: string) => string) => {
-    const text = readFileSync(join(cwd, file), 'utf8');
-    if (change(text) === text) throw new Error(`Nothing to change in ${file}`);
-    writeFileSync(join(cwd, file), change(text));
-  };
-  const readme = readFileSync('README.md', 'utf8');
+/** For a suite in the suite. */
+const LIMIT_MS = 1_200_000;
 
-  const [rename] = /^git grep -lz .*$/m.exec(readme)!;
-  run('sh', '-c', rename.replace(/[^/]+(?=\/g'$)/, 'renamed'));
-  const files = run('git', 'ls-files').trim().split('\n');
-  const left = files.filter((file) => readFileSync(join(cwd, file), 'utf8').includes(packageJson.name));
-  expect(left.filter((file) => file !== 'LICENSE')).toEqual([]);
+it(
+  'a fork with a name, a feature and a required variable, all as the README has them, passes the tests as they are',
+  async () => {
+    const cwd = cloneProject();
+    const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
+    const edit = (file: string, change: (text: string) => string) => {
+      const text = readFileSync(join(cwd, file), 'utf8');
+      if (change(text) === text) throw new Error(`Nothing to change in ${file}`);
+      writeFileSync(join(cwd, file), change(text));
+    };
+    const readme = readFileSync('README.md', 'utf8');
 
-  const [, feature, module] = /```ts\n\/\/ (src\/\S+)\n(.*?)```/s.exec(readme)!;
-  mkdirSync(dirname(join(cwd, feature!)), { recursive: true });
-  writeFileSync(join(cwd, feature!), module!);
-  edit(
-    'src/app.module.ts',
-    (text) =>
-      `import { GreetingModule } from './greeting/greeting.module.js';\n${text.replace('imports: [', 'imports: [GreetingModule, ')}`,
-  );
+    const [rename] = /^git grep -lz .*$/m.exec(readme)!;
+    run('sh', '-c', rename.replace(/[^/]+(?=\/g'$)/, 'renamed'));
+    const files = run('git', 'ls-files').trim().split('\n');
+    const left = files.filter((file) => readFileSync(join(cwd, file), 'utf8').includes(packageJson.name));
+    expect(left.filter((file) => file !== 'LICENSE')).toEqual([]);
 
-  const [, variable] = /```ts\n\/\/ src\/environment\.ts[^\n]*\n(.*?)```/s.exec(readme)!;
-  const [, name, sentence] = /(\w+):.*description\('(.*)'\)/s.exec(variable!)!;
-  edit('src/environment.ts', (text) => text.replace('v.object({', `$&\n${variable}`));
-  edit('README.md', (text) => text.replace('| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`));
-  edit('.env.example', (text) => text.replace('#PORT=', `#${name}=\n$&`));
-  edit('test/support/environment.ts', (text) => text.replace('{}', `{ ${name}: 'postgres://localhost/orders' }`));
+    const [, feature, module] = /```ts\n\/\/ (src\/\S+)\n(.*?)```/s.exec(readme)!;
+    mkdirSync(dirname(join(cwd, feature!)), { recursive: true });
+    writeFileSync(join(cwd, feature!), module!);
+    edit(
+      'src/app.module.ts',
+      (text) =>
+        `import { GreetingModule } from './greeting/greeting.module.js';\n${text.replace('imports: [', 'imports: [GreetingModule, ')}`,
+    );
 
-  run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle
-  run('npm', 'run', 'build');
-  run('npm', 'run', 'lint');
-  run('npm', 'test', '--', ...TESTS);
+    const [, variable] = /```ts\n\/\/ src\/environment\.ts[^\n]*\n(.*?)```/s.exec(readme)!;
+    const [, name, sentence] = /(\w+):.*description\('(.*)'\)/s.exec(variable!)!;
+    edit('src/environment.ts', (text) => text.replace('v.object({', `$&\n${variable}`));
+    edit('README.md', (text) => text.replace('| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`));
+    edit('.env.example', (text) => text.replace('#PORT=', `#${name}=\n$&`));
+    edit('test/support/environment.ts', (text) => text.replace('{}', `{ ${name}: 'postgres://localhost/orders' }`));
 
-  const env = { [name!]: 'postgres://localhost/orders' };
-  const { url } = await start(env, { program: join(cwd, 'dist/main.js') });
-  expect(await (await fetch(url)).json()).toMatchObject({ name: 'renamed' });
-  expect(await (await fetch(`${url}/greeting`)).json()).toEqual({ text: 'hello' });
-});
+    run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle
+    run('npm', 'run', 'build');
+    run('npm', 'run', 'lint');
+    run('npm', 'test', '--', ...TESTS);
+
+    const env = { [name!]: 'postgres://localhost/orders' };
+    const { url } = await start(env, { program: join(cwd, 'dist/main.js') });
+    expect(await (await fetch(url)).json()).toMatchObject({ name: 'renamed' });
+    expect(await (await fetch(`${url}/greeting`)).json()).toEqual({ text: 'hello' });
+  },
+  LIMIT_MS,
+);
