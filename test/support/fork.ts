@@ -57,7 +57,9 @@ export function buildForkImage(features: string[], packages: string[], fork: For
   const pinned = packages.map((name) => `${name}@${dependencies[name]}`);
   run('npm', ['install', '--package-lock-only', '--save-exact', '--no-audit', ...pinned], project);
   const image = `${IMAGE}-${features.join('-')}`;
-  return { image, output: run('docker', ['build', '--network', 'host', '--tag', image, '.'], project) };
+  // Another version each time: a step that the engine still has from last time would print nothing.
+  const options = ['--network', 'host', '--build-arg', `VERSION=${Date.now()}`, '--tag', image];
+  return { image, output: run('docker', ['build', ...options, '.'], project) };
 }
 
 function copyWith(features: string[], { lines, imports = '', edits = {}, bundle = true }: Fork): string {
