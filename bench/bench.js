@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
  */
 const effort = options.smoke
   ? { starts: 1, rounds: 1, warmUp: 2_000, turns: 1, requests: 1_000 }
-  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 8, warmUp: 100_000, turns: 2, requests: 10_000 };
+  : { starts: options.quick ? 9 : 21, rounds: options.quick ? 1 : 6, warmUp: 100_000, turns: 2, requests: 10_000 };
 
 const figures = new Figures(contestants.map(({ name }) => name));
 const held = HELD.map((count) => ({ count, name: count.toLocaleString('en') }));

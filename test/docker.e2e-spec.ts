@@ -152,18 +152,18 @@ describe('as PID 1, which gets no default action for a signal', () => {
   });
 
   it('answers what is in flight, and ends with status 1 when that takes longer than the shutdown timeout', async () => {
-    const env = { DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '8000' };
-    const [patient, endless] = [Container.run(env), Container.run(env)];
+    const patient = Container.run({ DRAIN_DELAY_MS: '1000', SHUTDOWN_TIMEOUT_MS: '250000' });
+    const endless = Container.run({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' });
     const clients = await Promise.all(
       [patient, endless].map(async (container) => {
         const port = Number(new URL(await container.url()).port);
         const client = (await Connection.open(port)).send(`${slow('GET', '/', 2)}{`);
         await (await Connection.open(port)).request(get('/')); // the service has read what was sent before it
         container.kill('SIGTERM');
-        await container.logged(/^Stopped accepting/);
         return client;
       }),
     );
+    await patient.logged(/^Stopped accepting/);
     expect(await clients[0]!.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
     expect(await patient.exit).toEqual(ENDED_WELL);
     expect(await endless.exit).toEqual({ code: 1, signal: null });

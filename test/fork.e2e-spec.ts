@@ -30,21 +30,26 @@ it(
     const left = files.filter((file) => readFileSync(join(cwd, file), 'utf8').includes(packageJson.name));
     expect(left.filter((file) => file !== 'LICENSE')).toEqual([]);
 
+    // What this is may be a fork that has them already.
     const [, feature, module] = /```ts\n\/\/ (src\/\S+)\n(.*?)```/s.exec(readme)!;
-    mkdirSync(dirname(join(cwd, feature!)), { recursive: true });
-    writeFileSync(join(cwd, feature!), module!);
-    edit(
-      'src/app.module.ts',
-      (text) =>
-        `import { GreetingModule } from './greeting/greeting.module.js';\n${text.replace('imports: [', 'imports: [GreetingModule, ')}`,
-    );
+    if (!readFileSync('src/app.module.ts', 'utf8').includes('GreetingModule')) {
+      mkdirSync(dirname(join(cwd, feature!)), { recursive: true });
+      writeFileSync(join(cwd, feature!), module!);
+      edit(
+        'src/app.module.ts',
+        (text) =>
+          `import { GreetingModule } from './greeting/greeting.module.js';\n${text.replace('imports: [', 'imports: [GreetingModule, ')}`,
+      );
+    }
 
     const [, variable] = /```ts\n\/\/ src\/environment\.ts[^\n]*\n(.*?)```/s.exec(readme)!;
     const [, name, sentence] = /(\w+):.*description\('(.*)'\)/s.exec(variable!)!;
-    edit('src/environment.ts', (text) => text.replace('v.object({', `$&\n${variable}`));
-    edit('README.md', (text) => text.replace('| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`));
-    edit('.env.example', (text) => text.replace('#PORT=', `#${name}=\n$&`));
-    edit('test/support/environment.ts', (text) => text.replace('{}', `{ ${name}: 'postgres://localhost/orders' }`));
+    if (!readFileSync('src/environment.ts', 'utf8').includes(`${name}:`)) {
+      edit('src/environment.ts', (text) => text.replace('v.object({', `$&\n${variable}`));
+      edit('README.md', (text) => text.replace('| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`));
+      edit('.env.example', (text) => text.replace('#PORT=', `#${name}=\n$&`));
+      edit('test/support/environment.ts', (text) => text.replace(/= \{/, `$& ${name}: 'postgres://localhost/orders',`));
+    }
 
     run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle
     run('npm', 'run', 'build');
