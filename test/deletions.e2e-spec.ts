@@ -20,7 +20,6 @@ it.each(DELETIONS)(
   (_, command) => {
     const cwd = cloneProject();
     const run = (program: string, ...args: string[]) => execFileSync(program, args, { cwd, encoding: 'utf8' });
-    run('git', '-c', 'user.name=a fork', '-c', 'user.email=fork@localhost', 'commit', '--quiet', '--message', 'Fork');
     run('sh', '-ec', command);
     const deleted = run('git', 'diff', '--cached', '--name-only', '--diff-filter=D').trim().split('\n');
     const named = spawnSync('git', ['grep', '-lF', ...deleted.flatMap((file) => ['-e', file])], {

@@ -1,18 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { copyProject } from './support/project.js';
+import { copyProject, edit } from './support/project.js';
+import { codeFor } from './support/readme.js';
 import { run } from './support/service.js';
 
 /** Another than the README's: a fork may have that one. */
 const NAME = 'BACKUP_URL';
 
 it("a variable that is required, as in the README's example, is refused in a sentence when it is not set", async () => {
-  const [, line] = /```ts\n\/\/ src\/environment\.ts.*\n([^]*?)```/.exec(readFileSync('README.md', 'utf8'))!;
   const project = copyProject({ dependencies: true });
-  const file = join(project, 'src/environment.ts');
-  writeFileSync(file, readFileSync(file, 'utf8').replace('v.object({', `$&\n${line!.replace(/^\w+/, NAME)}`));
+  const variable = codeFor('src/environment.ts').replace(/^\w+/, NAME);
+  edit(join(project, 'src/environment.ts'), (text) => text.replace('v.object({', `$&\n${variable}`));
   execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
   const program = join(project, 'dist/main.js');
 

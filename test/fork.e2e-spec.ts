@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { cloneProject } from './support/project.js';
+import { cloneProject, edit, importModule } from './support/project.js';
+import { codeFor } from './support/readme.js';
 import { start } from './support/service.js';
 
 /** All of units, and those that have told forks once what they may not do. */
@@ -17,11 +18,6 @@ it(
   async () => {
     const cwd = cloneProject();
     const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
-    const edit = (file: string, change: (text: string) => string) => {
-      const text = readFileSync(join(cwd, file), 'utf8');
-      if (change(text) === text) throw new Error(`Nothing to change in ${file}`);
-      writeFileSync(join(cwd, file), change(text));
-    };
     const readme = readFileSync('README.md', 'utf8');
 
     const [rename] = /^git grep -lz .*$/m.exec(readme)!;
@@ -31,24 +27,22 @@ it(
     expect(left.filter((file) => file !== 'LICENSE')).toEqual([]);
 
     // What this is may be a fork that has them already.
-    const [, feature, module] = /```ts\n\/\/ (src\/\S+)\n(.*?)```/s.exec(readme)!;
     if (!readFileSync('src/app.module.ts', 'utf8').includes('GreetingModule')) {
-      mkdirSync(dirname(join(cwd, feature!)), { recursive: true });
-      writeFileSync(join(cwd, feature!), module!);
-      edit(
-        'src/app.module.ts',
-        (text) =>
-          `import { GreetingModule } from './greeting/greeting.module.js';\n${text.replace('imports: [', 'imports: [GreetingModule, ')}`,
-      );
+      const file = 'src/greeting/greeting.module.ts';
+      mkdirSync(dirname(join(cwd, file)), { recursive: true });
+      writeFileSync(join(cwd, file), codeFor(file));
+      importModule(cwd, 'GreetingModule', './greeting/greeting.module.js');
     }
 
-    const [, variable] = /```ts\n\/\/ src\/environment\.ts[^\n]*\n(.*?)```/s.exec(readme)!;
-    const [, name, sentence] = /(\w+):.*description\('(.*)'\)/s.exec(variable!)!;
+    const variable = codeFor('src/environment.ts');
+    const [, name, sentence] = /(\w+):.*description\('(.*)'\)/s.exec(variable)!;
     if (!readFileSync('src/environment.ts', 'utf8').includes(`${name}:`)) {
-      edit('src/environment.ts', (text) => text.replace('v.object({', `$&\n${variable}`));
-      edit('README.md', (text) => text.replace('| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`));
-      edit('.env.example', (text) => text.replace('#PORT=', `#${name}=\n$&`));
-      edit('test/support/environment.ts', (text) => text.replace(/= \{/, `$& ${name}: 'postgres://localhost/orders',`));
+      const change = (file: string, ...how: [string | RegExp, string]) =>
+        edit(join(cwd, file), (text) => text.replace(...how));
+      change('src/environment.ts', 'v.object({', `$&\n${variable}`);
+      change('README.md', '| `PORT`', `| \`${name}\` | required | ${sentence} |\n$&`);
+      change('.env.example', '#PORT=', `#${name}=\n$&`);
+      change('test/support/environment.ts', /= \{/, `$& ${name}: 'postgres://localhost/orders',`);
     }
 
     run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle

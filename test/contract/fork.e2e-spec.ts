@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from '@jest/globals';
-import { copyProject } from '../support/project.js';
+import { copyProject, edit } from '../support/project.js';
 import { start } from '../support/service.js';
 
 /** The first lines that many a fork adds, as the README has them. */
@@ -13,9 +13,10 @@ let url: string;
 beforeAll(async () => {
   const [lines] = LINES.exec(readFileSync('README.md', 'utf8'))!;
   const project = copyProject({ dependencies: true });
-  const main = join(project, 'src/main.ts');
-  const patched = readFileSync(main, 'utf8').replace('await app.init();', `${lines}\n$&`);
-  writeFileSync(main, `${patched}import { VersioningType } from '@nestjs/common';\n`);
+  edit(
+    join(project, 'src/main.ts'),
+    (text) => `${text.replace('await app.init();', `${lines}\n$&`)}import { VersioningType } from '@nestjs/common';\n`,
+  );
   execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
   ({ url } = await start({}, { program: join(project, 'dist/main.js') }));
 });

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { IMAGE } from './image.js';
-import { copyProject } from './project.js';
+import { copyProject, edit, importModule } from './project.js';
 import { linesOf } from './readme.js';
 import { describeWith } from './requirement.js';
 
@@ -67,19 +67,10 @@ function copyWith(features: string[], { lines, imports = '', edits = {}, bundle 
   for (const file of ['Dockerfile', '.dockerignore']) cpSync(file, join(project, file));
   for (const feature of features) {
     cpSync(join('test/fork', feature), join(project, 'src', feature), { recursive: true });
+    // StreamsModule for streams
+    const name = feature.replace(/(^|\W)(\w)/g, (_, __, c: string) => c.toUpperCase());
+    importModule(project, `${name}Module`, `./${feature}/${feature}.module.js`);
   }
-
-  // StreamsModule for streams: as a person would, into the imports of the root module.
-  const modules = features.map(
-    (feature) => `${feature.replace(/(^|\W)(\w)/g, (_, __, c: string) => c.toUpperCase())}Module`,
-  );
-  const importing = features.map(
-    (feature, i) => `import { ${modules[i]} } from './${feature}/${feature}.module.js';\n`,
-  );
-  edit(
-    join(project, 'src/app.module.ts'),
-    (text) => importing.join('') + text.replace('imports: [', `imports: [${modules.join(', ')}, `),
-  );
   if (lines) edit(join(project, 'src/main.ts'), (text) => text.replace('await app.init();', `${lines}\n$&`) + imports);
   for (const [file, change] of Object.entries(edits)) edit(join(project, file), change);
   if (!bundle) run('sh', ['-ec', linesOf('Without the bundle')], project);
@@ -103,11 +94,4 @@ function linkPackages(folder: string): void {
       }
     }
   }
-}
-
-function edit(file: string, change: (text: string) => string): void {
-  const text = readFileSync(file, 'utf8');
-  const changed = change(text);
-  if (changed === text) throw new Error(`Nothing to change in ${file}`);
-  writeFileSync(file, changed);
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, symlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
 /** What a build needs, as a clone has it; one without the bundle lacks `speed`. */
@@ -33,10 +33,25 @@ export function cloneProject(): string {
     recursive: true,
     filter: (source) => !/[\\/](node_modules|dist|coverage|\.git|\.cache)$/.test(source),
   });
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', '--all'],
-  ])
-    execFileSync('git', args, { cwd: folder });
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: folder });
+  git('init', '--quiet');
+  git('add', '--all');
+  git('-c', 'user.name=a fork', '-c', 'user.email=fork@localhost', 'commit', '--quiet', '--message', 'Fork');
   return folder;
+}
+
+/** Changes a file, and fails if that leaves it as it is. */
+export function edit(file: string, change: (text: string) => string): void {
+  const text = readFileSync(file, 'utf8');
+  const changed = change(text);
+  if (changed === text) throw new Error(`Nothing to change in ${file}`);
+  writeFileSync(file, changed);
+}
+
+/** Puts a module into the imports of the root module of a project, as a person would. */
+export function importModule(project: string, name: string, from: string): void {
+  edit(
+    join(project, 'src/app.module.ts'),
+    (text) => `import { ${name} } from '${from}';\n${text.replace('imports: [', `imports: [${name}, `)}`,
+  );
 }
