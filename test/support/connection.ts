@@ -4,12 +4,18 @@ import { type Socket, connect } from 'node:net';
 /** A client's connection, byte by byte: what no HTTP client would do, a test can. */
 export class Connection {
   received = '';
+  private readonly parsed: Answer[] = [];
+  /** What is no whole answer yet: to look through all that has come would take longer with each answer. */
+  private rest = '';
   /** Settles when the connection has ended: with `'closed'`, or the code of the error that ended it. */
   readonly end: Promise<string>;
 
   private constructor(private readonly socket: Socket) {
     let reason = 'closed';
-    socket.setEncoding('utf8').on('data', (text: string) => (this.received += text));
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      this.received += text;
+      this.rest += text;
+    });
     socket.on('error', (error: NodeJS.ErrnoException) => (reason = error.code ?? error.message));
     this.end = new Promise((done) => socket.on('close', () => done(reason)));
   }
@@ -52,20 +58,35 @@ export class Connection {
   /** Waits until so many answers have come in whole, and gives them. */
   async answers(count = 1): Promise<Answer[]> {
     for (;;) {
-      const answers = parse(this.received);
-      if (answers.length >= count) return answers;
+      this.parse();
+      if (this.parsed.length >= count) return this.parsed;
       const more = new Promise<string>((done) => this.socket.once('data', () => done('data')));
       const event = await Promise.race([more, this.end]);
-      if (event !== 'data' && parse(this.received).length < count) {
-        throw new Error(`${event} after ${answers.length} of ${count} answers: ${this.received}`);
+      if (event !== 'data' && this.parse() < count) {
+        throw new Error(`${event} after ${this.parsed.length} of ${count} answers: ${this.received.slice(-2000)}`);
       }
     }
   }
 
   /** Sends a request and waits for its answer. */
   async request(text: string): Promise<Answer> {
-    const before = parse(this.received).length;
+    const before = this.parse();
     return (await this.send(text).answers(before + 1))[before]!;
+  }
+
+  /** Takes the answers that have come in whole, and tells how many they are by now. */
+  private parse(): number {
+    for (;;) {
+      const head = /^HTTP\/1\.1 (\d+).*?\r\n\r\n/s.exec(this.rest);
+      const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1]);
+      if (!head || this.rest.length < head[0].length + length) return this.parsed.length;
+      this.parsed.push({
+        status: Number(head[1]),
+        connection: /\r\nconnection: (.*)\r\n/i.exec(head[0])?.[1],
+        body: this.rest.slice(head[0].length, head[0].length + length),
+      });
+      this.rest = this.rest.slice(head[0].length + length);
+    }
   }
 }
 
@@ -80,18 +101,3 @@ export const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n
 /** A request whose body is still to come: as slow as its client. */
 export const slow = (method: string, path: string, length: number) =>
   `${method} ${path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
-
-function parse(text: string): Answer[] {
-  const answers: Answer[] = [];
-  for (let rest = text; ;) {
-    const head = /^HTTP\/1\.1 (\d+).*?\r\n\r\n/s.exec(rest);
-    const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1]);
-    if (!head || rest.length < head[0].length + length) return answers;
-    answers.push({
-      status: Number(head[1]),
-      connection: /\r\nconnection: (.*)\r\n/i.exec(head[0])?.[1],
-      body: rest.slice(head[0].length, head[0].length + length),
-    });
-    rest = rest.slice(head[0].length + length);
-  }
-}
