@@ -22,7 +22,7 @@ WORKDIR /app
 COPY LICENSE ./
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist dist
-ENV NODE_ENV=production
+ENV NODE_ENV=production REVISION=${REVISION}
 # What V8 compiles of the program until its first answers is kept for every later start: by the Node that will run it, and
 # as root, so that the service cannot write what is code.
 USER 0

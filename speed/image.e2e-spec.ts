@@ -41,6 +41,7 @@ describe('the image', () => {
       'dist/licenses.txt',
       'dist/main.js',
       'dist/package.json',
+      'dist/page.html',
       'dist/probe.js',
       'dist/probe.js.map',
       'package.json',

@@ -1,13 +1,28 @@
 import { Module, type OnModuleDestroy } from '@nestjs/common';
+import { DelayModule } from './delay/delay.module.js';
 import { Drain } from './drain/drain.js';
 import { DrainModule } from './drain/drain.module.js';
 import { EnvironmentModule } from './environment.js';
 import { HealthModule } from './health/health.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { LoggerModule } from './logger.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PortBindingModule } from './port-binding/port-binding.module.js';
+import { RequestLogModule } from './request-log/request-log.module.js';
 
-@Module({ imports: [EnvironmentModule, LoggerModule, PortBindingModule, DrainModule, HealthModule, InstanceModule] })
+@Module({
+  imports: [
+    EnvironmentModule,
+    LoggerModule,
+    PortBindingModule,
+    DrainModule,
+    HealthModule,
+    InstanceModule,
+    MetricsModule,
+    RequestLogModule,
+    DelayModule,
+  ],
+})
 export class AppModule implements OnModuleDestroy {
   constructor(private readonly drain: Drain) {}
 

@@ -14,6 +14,8 @@ const DEFAULTS = {
   SHUTDOWN_TIMEOUT_MS: 9000,
   KEEP_ALIVE_TIMEOUT_MS: 620_000,
   MAX_CONNECTIONS: undefined,
+  METRICS_PORT: undefined,
+  REVISION: 'unknown',
   LOG_LEVEL: 'log',
 };
 
@@ -29,7 +31,7 @@ function refusal(variables: Record<string, string>): string {
   throw new Error('was not refused');
 }
 
-it('has a default for every variable but HOST and MAX_CONNECTIONS', () => {
+it('has a default for every variable but those that may be left out', () => {
   expect(valid()).toMatchObject(DEFAULTS);
 });
 

@@ -50,6 +50,17 @@ export const environmentSchema = v.pipe(
       v.transform((count) => (count === undefined ? undefined : Number(count))),
       v.description('How many connections to hold; unset allows one for each 128 kB of memory.'),
     ),
+    METRICS_PORT: v.pipe(
+      v.optional(
+        variable(isPort, '0, or a port from 1 to 65535 in plain digits, or left out to have /metrics on PORT'),
+      ),
+      v.transform((port) => (port === undefined ? undefined : Number(port))),
+      v.description('A port of its own for `/metrics`; unset has it on `PORT`.'),
+    ),
+    REVISION: v.pipe(
+      v.optional(v.string(), 'unknown'),
+      v.description('The commit that runs here, to show; the image has it from its build argument.'),
+    ),
     LOG_LEVEL: v.pipe(
       v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`), 'log'),
       v.description('The least severe level to log: `fatal`, `error`, `warn`, `log`, `debug` or `verbose`.'),
@@ -63,6 +74,14 @@ export const environmentSchema = v.pipe(
         `is "${input.DRAIN_DELAY_MS}": it must be less than SHUTDOWN_TIMEOUT_MS, ${input.SHUTDOWN_TIMEOUT_MS}.`,
     ),
     ['DRAIN_DELAY_MS'],
+  ),
+  v.forward(
+    v.partialCheck(
+      [['PORT'], ['METRICS_PORT']],
+      ({ PORT, METRICS_PORT }) => METRICS_PORT !== PORT || PORT === 0,
+      ({ input }) => `is "${input.METRICS_PORT}": it must be another than PORT, or left out to have /metrics on that.`,
+    ),
+    ['METRICS_PORT'],
   ),
 );
 

@@ -17,9 +17,10 @@ const ACCEPT_MS = 50;
 /**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
  *
- * Emits `idle` whenever the last request in flight has ended.
+ * Emits `ended` with each answer that has gone out whole or was cut off, and how many milliseconds after its request's
+ * header; and `idle` whenever the last request in flight has ended.
  */
-export class Connections extends EventEmitter<{ idle: [] }> {
+export class Connections extends EventEmitter<{ ended: [ServerResponse, number]; idle: [] }> {
   /** Connections that have been taken since the start. */
   came = 0;
   /** Requests that wait for an answer, or for the rest of one. */
@@ -106,9 +107,11 @@ export class Connections extends EventEmitter<{ idle: [] }> {
     // The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
     if (connection.becomesLong) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
+    const began = performance.now();
     // It comes once: `once()` would wrap it for each request.
     response.on('close', () => {
       if (response.writableFinished) this.answered++;
+      this.emit('ended', response, performance.now() - began);
       if (!this.http.has(socket)) return;
       this.orderOfUse.use(connection);
       connection.end(bodyBytes);

@@ -9,6 +9,9 @@ import type { TerminationSignal } from '../termination.js';
 /** What Nest's shutdown hooks get when nothing is left to be cut off, but the time is up. */
 const HOOKS_MS = 250;
 
+/** Of an instance, in their order. */
+export const PHASES = ['serving', 'draining', 'closing', 'closed'] as const;
+
 /**
  * The end of an instance without a lost request: go on serving while the balancers notice that it is not ready, stop
  * accepting, answer what is in flight
@@ -16,7 +19,7 @@ const HOOKS_MS = 250;
  */
 @Injectable()
 export class Drain {
-  phase: 'serving' | 'draining' | 'closing' | 'closed' = 'serving';
+  phase: (typeof PHASES)[number] = 'serving';
 
   private readonly logger = new Logger(Drain.name);
   private readonly portClosed = new AbortController();

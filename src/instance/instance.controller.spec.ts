@@ -1,21 +1,31 @@
 import { hostname } from 'node:os';
 import { expect, it } from '@jest/globals';
+import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
+import type { Request } from 'express';
 import packageJson from '../../package.json' with { type: 'json' };
+import { Drain } from '../drain/drain.js';
 import { PortBinding } from '../port-binding/port-binding.js';
 import { InstanceController } from './instance.controller.js';
 
 it('describes the instance by the port that it is bound to', async () => {
   const module = await Test.createTestingModule({
     controllers: [InstanceController],
-    providers: [{ provide: PortBinding, useValue: { address: { port: 54321 } } }],
+    providers: [
+      { provide: PortBinding, useValue: { address: { port: 54321 } } },
+      { provide: Drain, useValue: { phase: 'draining' } },
+      { provide: ConfigService, useValue: { get: () => 'abc1234' } },
+    ],
   }).compile();
-  expect(module.get(InstanceController).describe()).toEqual({
+  const request = { headers: { accept: '*/*' } } as Request;
+  expect(module.get(InstanceController).show(request)).toEqual({
     name: packageJson.name,
     version: packageJson.version,
+    revision: 'abc1234',
     instance: hostname(),
     pid: process.pid,
     port: 54321,
+    phase: 'draining',
     uptime: expect.any(Number),
   });
 });

@@ -27,11 +27,7 @@ export class PortBinding implements OnModuleInit {
    * @throws {Refusal} when that cannot be bound; no other port is tried, as nobody would look for the service there
    */
   async bind(port: number, host?: string): Promise<AddressInfo> {
-    try {
-      await once(this.server.listen({ port, ...(host !== undefined && { host }) }), 'listening');
-    } catch (error) {
-      throw new Refusal(reason(error as NodeJS.ErrnoException, port, host));
-    }
+    await bind(this.server, 'PORT', port, host);
     return this.address;
   }
 
@@ -40,15 +36,29 @@ export class PortBinding implements OnModuleInit {
   }
 }
 
-function reason(error: NodeJS.ErrnoException, port: number, host?: string): string {
+/**
+ * Binds a port, as `PortBinding.bind` does.
+ *
+ * @param variable which the port is from
+ */
+export async function bind(server: Server, variable: string, port: number, host?: string): Promise<AddressInfo> {
+  try {
+    await once(server.listen({ port, ...(host !== undefined && { host }) }), 'listening');
+  } catch (error) {
+    throw new Refusal(reason(error as NodeJS.ErrnoException, variable, port, host));
+  }
+  return server.address() as AddressInfo;
+}
+
+function reason(error: NodeJS.ErrnoException, variable: string, port: number, host?: string): string {
   if (error.syscall === 'getaddrinfo') {
     return `HOST ${host} does not resolve to an address: correct the name, or leave HOST out to bind every interface.`;
   }
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} is taken by another program: stop that one, set another PORT, or PORT=0 to let the operating system choose.`;
+      return `Port ${port} is taken by another program: stop that one, set another ${variable}, or ${variable}=0 to let the operating system choose.`;
     case 'EACCES':
-      return `Port ${port} is privileged and permission to bind it was denied: set a PORT above 1023 and map port ${port} onto it.`;
+      return `Port ${port} is privileged and permission to bind it was denied: set a ${variable} above 1023 and map port ${port} onto it.`;
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
       return `HOST ${host} is no address of this machine: set one that is, or leave HOST out to bind every interface.`;

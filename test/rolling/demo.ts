@@ -1,6 +1,13 @@
-/** A rolling deploy to watch: `npm run demo:rolling`. */
+/** A rolling deploy to watch: `npm run demo:rolling`, with `-- --page` on the page of the service as well. */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { HAPROXY } from './balancer.js';
 import { rollingDeploy } from './deploy.js';
+import { draw, print } from './picture.js';
+
+const PICTURE = 'rolling-deploy.svg';
+
+const { values: options } = parseArgs({ options: { page: { type: 'boolean', default: false } } });
 
 if (!HAPROXY) {
   console.error('This demo rolls instances behind a real HAProxy, which is not installed: apt-get install haproxy');
@@ -9,10 +16,11 @@ if (!HAPROXY) {
 
 let last = { at: performance.now(), sent: 0 };
 
-const { sent, lost, exits } = await rollingDeploy({
+const { sent, lost, exits, history } = await rollingDeploy({
   check: 'inter 1s fall 2',
   times: 2,
   requests: 10_000,
+  onBalancer: (url) => options.page && console.log(`Watch it on ${url}`),
   onProgress(event, load) {
     const now = { at: performance.now(), sent: load.sent };
     const rate = Math.round(((now.sent - last.sent) * 1000) / (now.at - last.at));
@@ -23,5 +31,7 @@ const { sent, lost, exits } = await rollingDeploy({
   },
 });
 
+writeFileSync(PICTURE, draw(history));
+console.log(`\n${print(history)}\n\nThe same as a picture: ${PICTURE}`);
 console.log(`${exits.length} instances replaced, ${sent} requests sent, ${lost} lost.`);
 process.exit(lost === 0 ? 0 : 1);

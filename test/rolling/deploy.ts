@@ -13,6 +13,8 @@ export interface Options {
   times: number;
   /** Go on until at least so many requests have been sent. */
   requests: number;
+  /** Where to look at it, as soon as the balancer listens. */
+  onBalancer?: (url: string) => void;
   onProgress?: (event: string, load: Load) => void;
 }
 
@@ -22,11 +24,28 @@ export interface Outcome {
   losses: Record<string, number>;
   /** The exit codes of the replaced instances. */
   exits: (number | null)[];
+  history: History;
+}
+
+/** What happened, in seconds since the load began. */
+export interface History {
+  lives: Life[];
+  /** Of each second. */
+  requests: { answered: number; lost: number }[];
+}
+
+export interface Life {
+  port: number;
+  ready: number;
+  /** From when on it drained, and when it had ended, if it did. */
+  draining?: number;
+  ended?: number;
 }
 
 interface Instance {
   service: Program;
   port: number;
+  life: Life;
 }
 
 /**
@@ -36,14 +55,24 @@ interface Instance {
 export async function rollingDeploy(options: Options): Promise<Outcome> {
   const { check, env = {}, program, times, requests, onProgress = () => undefined } = options;
   const balancer = await Balancer.start(check);
+  options.onBalancer?.(`http://127.0.0.1:${balancer.port}`);
+  const history: History = { lives: [], requests: [] };
+  const began = performance.now();
+  const now = () => (performance.now() - began) / 1000;
   const join = async (): Promise<Instance> => {
-    const instance = await start(env, program === undefined ? {} : { program });
-    await balancer.add(instance.port);
-    return instance;
+    const { service, port } = await start(env, program === undefined ? {} : { program });
+    await balancer.add(port);
+    const life = { port, ready: now() };
+    history.lives.push(life);
+    return { service, port, life };
   };
 
   let instances: Instance[] = await Promise.all([join(), join(), join()]);
   const load = new Load(balancer.port);
+  const counting = setInterval(() => {
+    const before = sum(history.requests);
+    history.requests.push({ answered: load.answered - before.answered, lost: load.lost - before.lost });
+  }, 1000);
   const exits: (number | null)[] = [];
   const tell = (event: string) => onProgress(event, load);
   await load.reach(500);
@@ -54,8 +83,10 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
     for (const old of instances) {
       const young = await join();
       tell(`port ${young.port} is ready, port ${old.port} gets SIGTERM`);
+      old.life.draining = now();
       old.service.kill('SIGTERM');
       const { code } = await old.service.exit;
+      old.life.ended = now();
       exits.push(code);
       await balancer.remove(old.port);
       tell(`port ${old.port} has ended with status ${code}`);
@@ -66,7 +97,15 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
 
   await load.reach(requests);
   await load.stop();
+  clearInterval(counting);
   for (const { service } of instances) service.kill('SIGKILL');
   balancer.stop();
-  return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits };
+  return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits, history };
+}
+
+function sum(requests: History['requests']) {
+  return requests.reduce(
+    (total, each) => ({ answered: total.answered + each.answered, lost: total.lost + each.lost }),
+    { answered: 0, lost: 0 },
+  );
 }

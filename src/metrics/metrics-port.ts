@@ -1,0 +1,29 @@
+import { createServer } from 'node:http';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Environment } from '../environment.js';
+import { bind } from '../port-binding/port-binding.js';
+import { Metrics } from './metrics.js';
+
+/** Metrics on a port of their own, which a router need not show to the world. It is open until the process ends. */
+@Injectable()
+export class MetricsPort implements OnApplicationBootstrap {
+  private readonly logger = new Logger(MetricsPort.name);
+
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly config: ConfigService<Environment, true>,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const port = this.config.get('METRICS_PORT', { infer: true });
+    if (port === undefined) return;
+    const server = createServer(async ({ url, headers }, response) => {
+      if (!/^\/metrics(\?|$)/.test(url!)) return response.writeHead(404).end();
+      const { contentType, body } = await this.metrics.show(headers.accept);
+      response.setHeader('Content-Type', contentType).end(body);
+    });
+    const bound = await bind(server, 'METRICS_PORT', port, this.config.get('HOST', { infer: true }));
+    this.logger.log(`Metrics on port ${bound.port}`, { ...bound });
+  }
+}
