@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { chart } from './chart.js';
 import { BENCH, contestants, ROOT } from './contestants.js';
 import { Figures } from './figures.js';
+import { installPeers } from './peers.js';
 import { report } from './report.js';
 import { Server } from './server.js';
 import { sizeOf } from './size.js';
@@ -51,9 +52,7 @@ function prepare() {
   if (!existsSync('/proc/self/schedstat')) {
     throw new Error('The benchmark needs Linux: it takes CPU time and memory from /proc.');
   }
-  if (!existsSync(join(BENCH, 'node_modules/autocannon'))) {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'inherit' });
-  }
+  installPeers();
   const versions = [ROOT, BENCH].map((folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
   for (const [name, version] of Object.entries(versions[1].dependencies)) {
     if ((versions[0].dependencies[name] ?? version) !== version) {

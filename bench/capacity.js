@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { BENCH, contestants, ROOT } from './contestants.js';
+import { installPeers } from './peers.js';
 import { Server } from './server.js';
 
 const smoke = process.argv.includes('--smoke');
@@ -18,6 +19,7 @@ const CLIENTS = 200;
 const LIMITS_MIB = [128, 256];
 const IMAGE = 'port-binding-service:bench';
 
+installPeers();
 await measureDoublingLoad();
 if (spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0) {
   await measureMemory();

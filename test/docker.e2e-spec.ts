@@ -83,6 +83,15 @@ describe('docker run', () => {
     await container.health('healthy');
   });
 
+  it('is healthy by its own port, with one for the metrics beside it', async () => {
+    const container = Container.run({ METRICS_PORT: '9464' });
+    expect(await instance(await container.url())).toMatchObject({ port: 3000 });
+    await container.health('healthy');
+    expect(await container.evaluate("console.log((await fetch('http://localhost:9464/metrics')).status)")).toBe('200');
+    container.kill('SIGTERM');
+    await container.health('unhealthy');
+  });
+
   it('serves 5,000 requests under load within 128 MB of memory', async () => {
     const container = Container.run({}, ['--memory', '128m', '--memory-swap', '128m']);
     const load = new Load(Number(new URL(await container.url()).port));

@@ -122,18 +122,28 @@ describeWith(
       expect(() => times(container(folder))).not.toThrow();
     });
 
-    it('has the port number in PORT and in the port named http, and nowhere else', () => {
-      expect(objects(folder).flatMap((object) => places(8080, object, object.kind))).toEqual([
-        'Deployment/spec/template/spec/containers/0/env/0/value',
-        'Deployment/spec/template/spec/containers/0/ports/0/containerPort',
+    it.each([
+      ['PORT', 'http', 8080, 0],
+      ['METRICS_PORT', 'metrics', 9464, 1],
+    ])('has the number of %s there and in the port named %s, and nowhere else', (variable, name, port, index) => {
+      expect(objects(folder).flatMap((object) => places(port, object, object.kind))).toEqual([
+        `Deployment/spec/template/spec/containers/0/env/${index}/value`,
+        `Deployment/spec/template/spec/containers/0/ports/${index}/containerPort`,
       ]);
-      expect(container(folder)).toMatchObject({
-        env: expect.arrayContaining([{ name: 'PORT', value: '8080' }]),
-        ports: [{ name: 'http', containerPort: 8080 }],
+      expect(container(folder).env[index]).toEqual({ name: variable, value: String(port) });
+      expect(container(folder).ports[index]).toEqual({ name, containerPort: port });
+      expect(container(folder).ports).toHaveLength(2);
+    });
+
+    it('lets the cluster have the metrics, and does not publish them', () => {
+      expect(the('Service', folder).spec.ports).toHaveLength(1);
+      expect(the('NetworkPolicy', folder).spec.ingress[1]).toEqual({
+        from: [{ namespaceSelector: {} }],
+        ports: [{ protocol: 'TCP', port: 'metrics' }],
       });
     });
 
-    it('refers to that port by its name', () => {
+    it('refers to PORT by its name', () => {
       expect(the('Service', folder).spec.ports).toMatchObject([{ targetPort: 'http', appProtocol: 'http' }]);
       expect(the('NetworkPolicy', folder).spec.ingress[0].ports).toContainEqual({ protocol: 'TCP', port: 'http' });
       const probes = ['startupProbe', 'readinessProbe', 'livenessProbe'];
@@ -237,15 +247,18 @@ describeWith(
     expect(container(folder).image).toBe(`ghcr.io/example/port-binding-service@${digest}`);
   });
 
-  it('has the port number in one place of the source, and one change there moves everything', () => {
+  it.each([
+    ['PORT', 'http', 8080, 0],
+    ['METRICS_PORT', 'metrics', 9464, 1],
+  ])('has %s in one place of the source, and one change there moves everything', (_, name, port, index) => {
     const files = readdirSync('deploy/kubernetes', { recursive: true, encoding: 'utf8' });
     const sources = files.filter((file) => file.endsWith('.yaml')).map((file) => join('deploy/kubernetes', file));
-    expect(sources.flatMap((file) => places(8080, parse(readFileSync(file, 'utf8')), file))).toEqual([
-      'deploy/kubernetes/base/deployment.yaml/spec/template/spec/containers/0/env/0/value',
+    expect(sources.flatMap((file) => places(port, parse(readFileSync(file, 'utf8')), file))).toEqual([
+      `deploy/kubernetes/base/deployment.yaml/spec/template/spec/containers/0/env/${index}/value`,
     ]);
 
-    const folder = baseWith('deployment.yaml', (text) => text.replace("'8080'", "'9090'"));
-    expect(container(folder).ports).toEqual([{ name: 'http', containerPort: 9090 }]);
+    const folder = baseWith('deployment.yaml', (text) => text.replace(`'${port}'`, "'9090'"));
+    expect(container(folder).ports[index]).toEqual({ name, containerPort: 9090 });
   });
 
   it.each([BASE, LOCAL])('%s lets the service open no connection', (folder) => {

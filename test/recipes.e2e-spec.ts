@@ -96,11 +96,13 @@ describeWithForks()('a fork', () => {
     expect(service.stderr).toBe('');
   });
 
-  it('that shows metrics to Prometheus has them', async () => {
+  it("that counts something for Prometheus has it among the service's metrics", async () => {
     const { url } = await start({}, buildFork(['prometheus']));
-    const response = await fetch(`${url}/metrics`);
-    expect(response.headers.get('Content-Type')).toMatch(/^text\/plain; .*version=/);
-    expect(await response.text()).toMatch(/^process_cpu_seconds_total \d/m);
+    await fetch(`${url}/counted`);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(text).toMatch(/^greetings_total 1$/m);
+    expect(text).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/counted".*\} 1$/m);
+    expect(text).toMatch(/^process_cpu_seconds_total \d/m);
   });
 
   it('with a logger of its own has every line from that: the start, the drain, and those of requests', async () => {

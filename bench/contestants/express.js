@@ -15,9 +15,11 @@ app.get('/', (_request, response) => {
   response.json({
     name: 'port-binding-service',
     version: '0.1.0',
+    revision: 'unknown',
     instance,
     pid: process.pid,
     port,
+    phase: 'serving',
     uptime: Math.floor(process.uptime()),
   });
 });

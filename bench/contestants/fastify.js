@@ -9,9 +9,11 @@ const app = fastify();
 app.get('/', () => ({
   name: 'port-binding-service',
   version: '0.1.0',
+  revision: 'unknown',
   instance,
   pid: process.pid,
   port,
+  phase: 'serving',
   uptime: Math.floor(process.uptime()),
 }));
 

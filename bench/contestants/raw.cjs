@@ -9,9 +9,11 @@ const answers = {
   '/': () => ({
     name: 'port-binding-service',
     version: '0.1.0',
+    revision: 'unknown',
     instance,
     pid: process.pid,
     port,
+    phase: 'serving',
     uptime: Math.floor(process.uptime()),
   }),
   '/health/live': () => ({ status: 'ok', info: {}, error: {}, details: {} }),

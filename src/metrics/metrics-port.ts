@@ -19,9 +19,12 @@ export class MetricsPort implements OnApplicationBootstrap {
     const port = this.config.get('METRICS_PORT', { infer: true });
     if (port === undefined) return;
     const server = createServer(async ({ url, headers }, response) => {
-      if (!/^\/metrics(\?|$)/.test(url!)) return response.writeHead(404).end();
-      const { contentType, body } = await this.metrics.show(headers.accept);
-      response.setHeader('Content-Type', contentType).end(body);
+      if (/^\/metrics(\?|$)/.test(url!)) {
+        const { contentType, body } = await this.metrics.show(headers.accept);
+        response.setHeader('Content-Type', contentType).end(body);
+      } else {
+        response.writeHead(404).end();
+      }
     });
     const bound = await bind(server, 'METRICS_PORT', port, this.config.get('HOST', { infer: true }));
     this.logger.log(`Metrics on port ${bound.port}`, { ...bound });

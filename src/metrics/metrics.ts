@@ -1,19 +1,12 @@
-import type { ServerResponse } from 'node:http';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Request } from 'express';
-import { Gauge, Histogram, type OpenMetricsContentType, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Gauge, Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
 import { Drain, PHASES } from '../drain/drain.js';
 import type { Environment } from '../environment.js';
 import { HttpServer } from '../http-server/http-server.js';
 import { name, version } from '../package-json.js';
 import { PortBinding } from '../port-binding/port-binding.js';
-
-/** Those of HTTP; whatever else a client makes up is one: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
-const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
-
-/** In seconds, as the same document advises. */
-const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+import { RequestDurations } from './request-durations.js';
 
 /** Of the library's own, those that are no counters but called so: Prometheus' own check of names refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -21,9 +14,8 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** What the service tells Prometheus, of requests by the names that OpenTelemetry has for HTTP servers. */
 @Injectable()
 export class Metrics implements OnApplicationBootstrap {
-  private readonly text = new Registry();
-  private readonly openMetrics = new Registry<OpenMetricsContentType>();
-  private complete = false;
+  private readonly durations = new RequestDurations();
+  private own: Registry | undefined;
 
   constructor(
     private readonly httpServer: HttpServer,
@@ -33,14 +25,7 @@ export class Metrics implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    const duration = new Histogram({
-      name: 'http_server_request_duration_seconds',
-      help: 'From the header of a request to the end of its answer.',
-      labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'error_type'],
-      buckets: BUCKETS,
-      registers: [this.text],
-    });
-    this.httpServer.connections.on('ended', (response, ms) => duration.observe(labelsOf(response), ms / 1000));
+    this.httpServer.connections.on('ended', (response, ms) => this.durations.add(response, ms));
   }
 
   /**
@@ -49,19 +34,28 @@ export class Metrics implements OnApplicationBootstrap {
    * @param accept the header of that name
    */
   async show(accept = ''): Promise<{ contentType: string; body: string }> {
-    if (!this.complete) this.addWhatCanWait();
-    const registry = accept.includes('application/openmetrics-text') ? this.openMetrics : this.text;
-    return { contentType: registry.contentType, body: await registry.metrics() };
+    // When first asked for: what counts nothing by itself costs no start, and nothing where nobody asks.
+    const client = await import('prom-client');
+    this.own ??= this.register(client);
+    const all = new client.Registry<PrometheusContentType | OpenMetricsContentType>();
+    // Whatever else the program counts is in the library's own registry, as `new Counter()` puts it there.
+    for (const registry of [client.register, this.own]) {
+      for (const { name: metric } of registry.getMetricsAsArray()) {
+        if (!all.getSingleMetric(metric)) all.registerMetric(registry.getSingleMetric(metric)!);
+      }
+    }
+    if (accept.includes('application/openmetrics-text')) all.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE);
+    return { contentType: all.contentType, body: await all.metrics() };
   }
 
-  /** Whatever counts nothing by itself costs a start, and those whom nobody asks for metrics, nothing. */
-  private addWhatCanWait(): void {
-    this.complete = true;
+  private register(client: typeof import('prom-client')): Registry {
+    const own = new client.Registry();
     const { connections } = this.httpServer;
     const gauge = (metric: string, help: string, labelNames: string[], set: (gauge: Gauge) => void) => {
-      const it: Gauge = new Gauge({ name: metric, help, labelNames, registers: [this.text], collect: () => set(it) });
+      const it: Gauge = new client.Gauge({ name: metric, help, labelNames, registers: [own], collect: () => set(it) });
     };
 
+    own.registerMetric(this.durations as unknown as Metric);
     gauge('http_server_active_requests', 'Requests that wait for an answer, or for the rest of one.', [], (it) =>
       it.set(connections.inFlight),
     );
@@ -84,23 +78,8 @@ export class Metrics implements OnApplicationBootstrap {
     gauge('build_info', 'What runs here.', ['name', 'version', 'revision', 'node'], (it) =>
       it.set({ name, version, revision: this.config.get('REVISION', { infer: true }), node: process.version }, 1),
     );
-
-    collectDefaultMetrics({ register: this.text });
-    for (const misnamed of MISNAMED) this.text.removeSingleMetric(misnamed);
-    this.openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-    for (const { name: metric } of this.text.getMetricsAsArray()) {
-      this.openMetrics.registerMetric(this.text.getSingleMetric(metric)!);
-    }
+    client.collectDefaultMetrics({ register: own });
+    for (const misnamed of MISNAMED) own.removeSingleMetric(misnamed);
+    return own;
   }
-}
-
-function labelsOf(response: ServerResponse): Record<string, string | number> {
-  const { method = '', route } = response.req as Request;
-  const status = response.headersSent ? response.statusCode : '';
-  return {
-    http_request_method: METHODS.has(method) ? method : '_OTHER',
-    http_route: route?.path ?? '',
-    http_response_status_code: status,
-    error_type: response.writableFinished ? (Number(status) >= 500 ? String(status) : '') : 'cut_off',
-  };
 }

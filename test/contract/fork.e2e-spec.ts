@@ -21,7 +21,7 @@ beforeAll(async () => {
   ({ url } = await start({}, { program: join(project, 'dist/main.js') }));
 });
 
-it.each(['/health/ready', '/health/live', '/health', '/'])(
+it.each(['/health/ready', '/health/live', '/health', '/', '/metrics', '/delay/0'])(
   'a fork with a prefix and versions for its API answers at %s as before',
   async (path) => {
     expect((await fetch(url + path)).status).toBe(200);

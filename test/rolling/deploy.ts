@@ -13,8 +13,12 @@ export interface Options {
   times: number;
   /** Go on until at least so many requests have been sent. */
   requests: number;
+  /** Told of each instance that has joined. */
+  onJoin?: (port: number) => void;
   /** Where to look at it, as soon as the balancer listens. */
   onBalancer?: (url: string) => void;
+  /** While the last instances still run, when the load has ended. */
+  onEnd?: (load: Load) => Promise<void>;
   onProgress?: (event: string, load: Load) => void;
 }
 
@@ -64,6 +68,7 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
     await balancer.add(port);
     const life = { port, ready: now() };
     history.lives.push(life);
+    options.onJoin?.(port);
     return { service, port, life };
   };
 
@@ -98,6 +103,7 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   await load.reach(requests);
   await load.stop();
   clearInterval(counting);
+  await options.onEnd?.(load);
   for (const { service } of instances) service.kill('SIGKILL');
   balancer.stop();
   return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits, history };

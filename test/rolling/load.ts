@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** What one client does over and over. */
 interface Kind {
   method: 'GET' | 'POST';
+  path?: string;
   body?: Buffer;
   type?: string;
   /** Without a length, in chunks. */
@@ -28,6 +29,7 @@ const MIX: Kind[] = [
   ...times(2, { method: 'POST', ...JSON_BODY, keepAlive: false, status: 404 }),
   ...times(4, { method: 'POST', ...JSON_BODY, slowness: 500, keepAlive: true, status: 404 }),
   ...times(2, { method: 'GET', ...JSON_BODY, slowness: 500, keepAlive: false, status: 200 }),
+  ...[true, false].map((keepAlive): Kind => ({ method: 'GET', path: '/delay/0.5', keepAlive, status: 200 })),
   ...[true, false].flatMap((keepAlive) =>
     [true, false].flatMap((chunked) => times(2, { method: 'POST', ...UPLOAD, chunked, keepAlive, status: 404 })),
   ),
@@ -90,13 +92,21 @@ export class Load {
     }
   }
 
-  private async send({ method, body, type, chunked = false, slowness = 0, keepAlive }: Kind): Promise<number> {
+  private async send({
+    method,
+    path = '/',
+    body,
+    type,
+    chunked = false,
+    slowness = 0,
+    keepAlive,
+  }: Kind): Promise<number> {
     return new Promise((done, fail) => {
       const outgoing = request(
         {
           port: this.port,
           host: this.host,
-          path: '/',
+          path,
           method,
           agent: keepAlive ? this.agent : false,
           headers: {

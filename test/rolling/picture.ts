@@ -34,7 +34,11 @@ export function draw({ lives, requests }: History): string {
   ]);
   const rate = requests.map(({ answered }, second) => `${x(second + 0.5)},${y(answered)}`).join(' ');
   const losses = requests.flatMap(({ lost }, second) =>
-    lost > 0 ? [`<rect class="lost" x="${x(second)}" y="${y(lost)}" width="6" height="${(floor - Number(y(lost))).toFixed(1)}"/>`] : [],
+    lost > 0
+      ? [
+          `<rect class="lost" x="${x(second)}" y="${y(lost)}" width="6" height="${(floor - Number(y(lost))).toFixed(1)}"/>`,
+        ]
+      : [],
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${floor + 26}" viewBox="0 0 ${WIDTH} ${floor + 26}" role="img" aria-labelledby="title">
 <title id="title">${inWords({ lives, requests })}</title>
@@ -53,13 +57,16 @@ ${losses.join('\n')}
 export function print({ lives, requests }: History): string {
   const step = Math.ceil(requests.length / 72) || 1;
   const columns = Array.from({ length: Math.ceil(requests.length / step) }, (_, column) => column * step);
-  const phase = ({ ready, draining = Infinity, ended = Infinity }: Life, at: number) => {
-    if (at < ready || at >= ended) return ' ';
-    return at < draining ? '█' : '▒';
-  };
-  const lanes = lives.map((life) => `${String(life.port).padStart(6)}  ${columns.map((at) => phase(life, at)).join('')}`);
+  const lanes = lives.map(
+    (life) => `${String(life.port).padStart(6)}  ${columns.map((at) => mark(life, at)).join('')}`,
+  );
   const lost = columns.map((at) => (requests.slice(at, at + step).some((each) => each.lost > 0) ? '!' : '·'));
   return [...lanes, `  lost  ${lost.join('')}`, inWords({ lives, requests })].join('\n');
+}
+
+function mark({ ready, draining = Infinity, ended = Infinity }: Life, at: number): string {
+  if (at < ready || at >= ended) return ' ';
+  return at < draining ? '█' : '▒';
 }
 
 function inWords({ lives, requests }: History): string {

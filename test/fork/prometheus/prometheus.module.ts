@@ -1,18 +1,16 @@
-import { Controller, Get, Header, Module } from '@nestjs/common';
-import { collectDefaultMetrics, register } from 'prom-client';
+import { Controller, Get, Module } from '@nestjs/common';
+import { Counter } from 'prom-client';
 
-@Controller('metrics')
-class MetricsController {
+const greetings = new Counter({ name: 'greetings_total', help: 'How often was greeted.' });
+
+@Controller('counted')
+class CountedController {
   @Get()
-  @Header('Content-Type', register.contentType)
-  metrics() {
-    return register.metrics();
+  greet() {
+    greetings.inc();
+    return { text: 'hello' };
   }
 }
 
-@Module({ controllers: [MetricsController] })
-export class PrometheusModule {
-  constructor() {
-    collectDefaultMetrics();
-  }
-}
+@Module({ controllers: [CountedController] })
+export class PrometheusModule {}

@@ -10,9 +10,11 @@ export class AppService {
     return {
       name: 'port-binding-service',
       version: '0.1.0',
+      revision: 'unknown',
       instance: this.instance,
       pid: process.pid,
       port: this.port,
+      phase: 'serving',
       uptime: Math.floor(process.uptime()),
     };
   }
