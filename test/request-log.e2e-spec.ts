@@ -40,7 +40,7 @@ it('tells every request at LOG_LEVEL=debug: what it was, its route, how it ended
       route: '/delay/:seconds',
       status: 200,
       durationMs: expect.any(Number),
-      bytes: 11,
+      bytes: expect.any(Number),
       request_id: 'the-router-s-id',
       trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
       span_id: '00f067aa0ba902b7',
@@ -49,6 +49,33 @@ it('tells every request at LOG_LEVEL=debug: what it was, its route, how it ended
   ]);
   expect(lines(service)[1]).not.toHaveProperty('trace_id');
   expect(service.stdout).not.toContain('secret');
+});
+
+it('tells of an answer of 500 and above', async () => {
+  const { service, port } = await start({ METRICS_PORT: '0', MAX_CONNECTIONS: '1' });
+  const { port: metrics } = await service.logged(/^Metrics on port/);
+  const first = (await Connection.open(port)).send(get('/delay/9'));
+  const inFlight = async () => (await fetch(`http://127.0.0.1:${String(metrics)}/metrics`)).text();
+  while (!/^http_server_active_requests 1$/m.test(await inFlight()));
+  const { status } = await (await Connection.open(port)).request(get('/'));
+  expect(status).toBe(503);
+  expect(await service.logged(/^Failed$/)).toMatchObject({ level: 'error', method: 'GET', path: '/', status: 503 });
+  first.close();
+});
+
+it('tells how many bytes were sent, and takes no line break from anybody', async () => {
+  const { service, port } = await start({ DRAIN_DELAY_MS: '0', LOG_LEVEL: 'debug' });
+  const client = await Connection.open(port);
+  await client.request(get('/'));
+  const { length } = client.received;
+  await client.request('GET /%0d%0a{"level":"fatal"} HTTP/1.1\r\nHost: test\r\nX-Request-Id: 1\\n2\r\n\r\n');
+  await ended(service);
+  expect(lines(service)).toMatchObject([
+    { path: '/', bytes: length },
+    { path: '/%0d%0a{"level":"fatal"}', bytes: client.received.length - length, request_id: '1\\n2' },
+  ]);
+  const everyLine = service.stdout.trim().split('\n');
+  expect(everyLine.map((line) => (JSON.parse(line) as { level: string }).level)).not.toContain('fatal');
 });
 
 it('tells of a slow answer, and of one that was cut off', async () => {

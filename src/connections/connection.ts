@@ -18,6 +18,7 @@ export class Connection extends Used {
   /** The answer that was told to say `Connection: close`. */
   private last: ServerResponse | undefined;
   private pipelining = false;
+  private sentBefore = 0;
   private held = false;
 
   constructor(readonly socket: Socket) {
@@ -63,6 +64,17 @@ export class Connection extends Used {
     this.inFlight++;
     this.bodyBytes += bodyBytes;
     return true;
+  }
+
+  /**
+   * Bytes that have gone out since the last answer ended: those of this one, with its header. Unknown where requests are
+   * pipelined, as Node sends of the next answer before it tells of the end of one.
+   */
+  takeSent(): number | undefined {
+    const { bytesWritten } = this.socket;
+    const sent = bytesWritten - this.sentBefore;
+    this.sentBefore = bytesWritten;
+    return this.pipelining ? undefined : sent;
   }
 
   /** The answer to a request has ended, whole or not. */

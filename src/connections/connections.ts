@@ -17,10 +17,13 @@ const ACCEPT_MS = 50;
 /**
  * What is open on a server and what is in flight: the one observer of a request's beginning and end.
  *
- * Emits `ended` with each answer that has gone out whole or was cut off, and how many milliseconds after its request's
- * header; and `idle` whenever the last request in flight has ended.
+ * Emits `ended` with each answer that has gone out whole or was cut off, how many milliseconds after its request's header,
+ * and how many bytes of it went out, if that is known; and `idle` whenever the last request in flight has ended.
  */
-export class Connections extends EventEmitter<{ ended: [ServerResponse, number]; idle: [] }> {
+export class Connections extends EventEmitter<{
+  ended: [ServerResponse, number, number | undefined];
+  idle: [];
+}> {
   /** Connections that have been taken since the start. */
   came = 0;
   /** Requests that wait for an answer, or for the rest of one. */
@@ -111,7 +114,7 @@ export class Connections extends EventEmitter<{ ended: [ServerResponse, number];
     // It comes once: `once()` would wrap it for each request.
     response.on('close', () => {
       if (response.writableFinished) this.answered++;
-      this.emit('ended', response, performance.now() - began);
+      this.emit('ended', response, performance.now() - began, connection.takeSent());
       if (!this.http.has(socket)) return;
       this.orderOfUse.use(connection);
       connection.end(bodyBytes);

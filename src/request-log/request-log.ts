@@ -30,36 +30,36 @@ export class RequestLog implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const all = Logger.isLevelEnabled('debug');
-    this.httpServer.connections.on('ended', (response, ms) => {
+    const { connections } = this.httpServer;
+    connections.on('ended', (response, ms, bytes) => {
+      // A draining instance says so to every check, and once in the log.
+      if (connections.closing && response.statusCode === 503 && /^\/health(?![^/?])/.test(response.req.url!)) return;
       const what = noteworthy(response, ms);
-      if (what !== undefined) this.tell(what, response, ms);
-      else if (all) this.logger.debug('Answered', fieldsOf(response, ms));
+      if (what !== undefined) this.tell(what, response, ms, bytes);
+      else if (all) this.logger.debug('Answered', fieldsOf(response, ms, bytes));
     });
   }
 
-  private tell(what: string, response: ServerResponse, ms: number): void {
+  private tell(what: string, response: ServerResponse, ms: number, bytes: number | undefined): void {
     this.second ??= setTimeout(() => {
       if (this.leftOut > 0) this.logger.warn('More of these were left out', { leftOut: this.leftOut });
       this.lines = this.leftOut = 0;
       this.second = undefined;
     }, 1000).unref();
     if (++this.lines > LINES_A_SECOND) this.leftOut++;
-    else if (response.statusCode >= 500) this.logger.error(what, fieldsOf(response, ms));
-    else this.logger.warn(what, fieldsOf(response, ms));
+    else if (response.statusCode >= 500) this.logger.error(what, fieldsOf(response, ms, bytes));
+    else this.logger.warn(what, fieldsOf(response, ms, bytes));
   }
 }
 
 function noteworthy(response: ServerResponse, ms: number): string | undefined {
   if (!response.writableFinished) return 'Cut off';
-  if (response.statusCode >= 500) {
-    // A draining instance says so to every check, and once in the log.
-    return /^\/health(?![^/?])/.test(response.req.url!) ? undefined : 'Failed';
-  }
+  if (response.statusCode >= 500) return 'Failed';
   return ms > SLOW_MS ? 'Slow' : undefined;
 }
 
 /** What may hold a secret, such as a header or a query, is not among these. */
-function fieldsOf(response: ServerResponse, ms: number) {
+function fieldsOf(response: ServerResponse, ms: number, bytes: number | undefined) {
   const { method, originalUrl, url, route, headers } = response.req as Request;
   const [, traceId, spanId] = TRACEPARENT.exec(String(headers['traceparent'])) ?? [];
   return {
@@ -68,7 +68,7 @@ function fieldsOf(response: ServerResponse, ms: number) {
     route: route?.path,
     status: response.headersSent ? response.statusCode : undefined,
     durationMs: Math.round(ms),
-    bytes: Number(response.getHeader('Content-Length') ?? NaN) || undefined,
+    bytes,
     request_id: requestId(headers),
     trace_id: traceId,
     span_id: spanId,
