@@ -8,7 +8,7 @@ import { describe, expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
 import { HAPROXY, installed } from './rolling/balancer.js';
 import { rollingDeploy } from './rolling/deploy.js';
-import { Connection, get } from './support/connection.js';
+import { Connection, get, slow } from './support/connection.js';
 import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
 import { Program, emptyFolder, run, start } from './support/service.js';
@@ -84,6 +84,8 @@ describe('GET /metrics', () => {
     const { url } = await start();
     const text = await metrics(url, 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5');
     expect(text.endsWith('# EOF\n')).toBe(true);
+    expect(text).toMatch(/^# TYPE process_cpu_seconds counter$/m);
+    expect(await metrics(url)).toMatch(/^# TYPE process_cpu_seconds_total counter$/m); // and for everyone else still not
   });
 });
 
@@ -133,30 +135,62 @@ describeWith(
 
   it('has seen every request of a load under which three instances are replaced', async () => {
     const prometheus = await Prometheus.start();
-    // Health checks and scrapes are no part of the load. A series of an instance that has ended counts with its last value.
-    const load = 'http_server_request_duration_seconds_count{http_route!~"/health/ready|/metrics"}';
-    const seen: number[] = [];
-    const { sent, losses, history } = await rollingDeploy({
+    const helds = new Map<Program, Held>();
+    const { sent, losses, exits } = await rollingDeploy({
       check: 'inter 200ms fall 2',
-      // Long enough to be asked once more by Prometheus when the balancer has let go.
-      env: { DRAIN_DELAY_MS: '8000', SHUTDOWN_TIMEOUT_MS: '20000' },
+      env: { METRICS_PORT: '0', DRAIN_DELAY_MS: '3000', SHUTDOWN_TIMEOUT_MS: '600000' },
       times: 1,
       requests: 3000,
-      onJoin: (port) => prometheus.scrape(port),
-      onEnd: async (ended) => {
-        do seen.push(await prometheus.query(`sum(max_over_time(${load}[10m]))`));
-        while (seen.at(-1)! < ended.sent);
+      async onStart(service, port) {
+        const { port: metricsPort } = (await service.logged(/^Metrics on port/)) as unknown as { port: number };
+        prometheus.scrape(metricsPort);
+        // An instance waits for this one, and does not end before Prometheus has asked it for the last time.
+        const request = (await Connection.open(port)).send(slow('GET', '/health/live', 2));
+        helds.set(service, { metricsPort, request });
+      },
+      async onSignal(service) {
+        await service.logged(/^Stopped accepting connections$/);
+        const { metricsPort, request } = helds.get(service)!;
+        const own = async () => metrics(`http://127.0.0.1:${metricsPort}`);
+        while (value(await own(), /http_server_active_requests/) !== 1);
+        const counted = sum(await own());
+        const instance = `instance="127.0.0.1:${metricsPort}"`;
+        while ((await prometheus.query(`drain_phase{phase="closing",${instance}}`)) !== 1);
+        while ((await prometheus.query(`sum(${LOAD.replace('}', `,${instance}}`)})`)) !== counted);
+        request.send('{}');
+      },
+      async onEnd(load) {
+        while ((await prometheus.query(SEEN)) < load.sent);
       },
     });
     expect(losses).toEqual({});
-    expect(seen.at(-1)).toBe(sent);
-    const draining = 'count(max_over_time(drain_phase{phase="draining"}[10m]) == 1)';
-    expect(await prometheus.query(draining)).toBe(history.lives.length - 3);
+    expect(await prometheus.query(SEEN)).toBe(sent);
+    expect(exits).toEqual([0, 0, 0]);
+    expect(await prometheus.query('count(max_over_time(drain_phase{phase="closing"}[10m]) == 1)')).toBe(3);
     prometheus.stop();
-  });
+  }, 600_000);
 });
 
-/** A real one, that asks each instance four times a second. */
+interface Held {
+  metricsPort: number;
+  request: Connection;
+}
+
+/** What a load has asked for: health checks are no part of it. */
+const LOAD = 'http_server_request_duration_seconds_count{http_route!~"/health/.*"}';
+
+/** With the last value of those instances that have ended. */
+const SEEN = `sum(max_over_time(${LOAD}[10m]))`;
+
+/** The same as an instance itself tells it. */
+function sum(text: string): number {
+  const counts = text.matchAll(
+    /^http_server_request_duration_seconds_count\{(?!.*http_route="\/health\/).*\} (\d+)$/gm,
+  );
+  return [...counts].reduce((total, [, count]) => total + Number(count), 0);
+}
+
+/** A real one, that asks each instance once a second. */
 class Prometheus {
   private readonly instances: number[] = [];
 
@@ -170,7 +204,7 @@ class Prometheus {
     const [port, folder] = [await freePort(), emptyFolder()];
     const [targets, config] = [join(folder, 'targets.json'), join(folder, 'prometheus.yml')];
     const discovery = [{ files: [targets], refresh_interval: '1s' }];
-    const global = { scrape_interval: '250ms', scrape_timeout: '250ms' };
+    const global = { scrape_interval: '1s' };
     writeFileSync(
       config,
       JSON.stringify({ global, scrape_configs: [{ job_name: 'service', file_sd_configs: discovery }] }),

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Environment } from '../environment.js';
@@ -18,15 +18,22 @@ export class MetricsPort implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     const port = this.config.get('METRICS_PORT', { infer: true });
     if (port === undefined) return;
-    const server = createServer(async ({ url, headers }, response) => {
-      if (/^\/metrics(\?|$)/.test(url!)) {
-        const { contentType, body } = await this.metrics.show(headers.accept);
-        response.setHeader('Content-Type', contentType).end(body);
-      } else {
-        response.writeHead(404).end();
-      }
+    const server = createServer((request, response) => {
+      this.answer(request, response).catch((error: unknown) => {
+        this.logger.error(error);
+        response.writeHead(500).end();
+      });
     });
     const bound = await bind(server, 'METRICS_PORT', port, this.config.get('HOST', { infer: true }));
     this.logger.log(`Metrics on port ${bound.port}`, { ...bound });
+  }
+
+  private async answer({ url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (/^\/metrics(\?|$)/.test(url!)) {
+      const { contentType, body } = await this.metrics.show(headers.accept);
+      response.setHeader('Content-Type', contentType).end(body);
+    } else {
+      response.writeHead(404).end();
+    }
   }
 }

@@ -41,7 +41,9 @@ export class Metrics implements OnApplicationBootstrap {
     // Whatever else the program counts is in the library's own registry, as `new Counter()` puts it there.
     for (const registry of [client.register, this.own]) {
       for (const { name: metric } of registry.getMetricsAsArray()) {
-        if (!all.getSingleMetric(metric)) all.registerMetric(registry.getSingleMetric(metric)!);
+        // A stand-in for each: for OpenMetrics, the registry changes the names of its counters for good.
+        const standIn = Object.create(registry.getSingleMetric(metric)!) as Metric;
+        if (!all.getSingleMetric(metric)) all.registerMetric(standIn);
       }
     }
     if (accept.includes('application/openmetrics-text')) all.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE);

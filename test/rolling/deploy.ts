@@ -13,8 +13,9 @@ export interface Options {
   times: number;
   /** Go on until at least so many requests have been sent. */
   requests: number;
-  /** Told of each instance that has joined. */
-  onJoin?: (port: number) => void;
+  /** Waited for before an instance joins, and when it has got its signal. */
+  onStart?: (service: Program, port: number) => Promise<void>;
+  onSignal?: (service: Program) => Promise<void>;
   /** Where to look at it, as soon as the balancer listens. */
   onBalancer?: (url: string) => void;
   /** While the last instances still run, when the load has ended. */
@@ -65,10 +66,10 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   const now = () => (performance.now() - began) / 1000;
   const join = async (): Promise<Instance> => {
     const { service, port } = await start(env, program === undefined ? {} : { program });
+    await options.onStart?.(service, port);
     await balancer.add(port);
     const life = { port, ready: now() };
     history.lives.push(life);
-    options.onJoin?.(port);
     return { service, port, life };
   };
 
@@ -90,6 +91,7 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
       tell(`port ${young.port} is ready, port ${old.port} gets SIGTERM`);
       old.life.draining = now();
       old.service.kill('SIGTERM');
+      await options.onSignal?.(old.service);
       const { code } = await old.service.exit;
       old.life.ended = now();
       exits.push(code);
