@@ -21,9 +21,11 @@ it('GET / tells which instance answered', async () => {
   expect(await response.json()).toEqual({
     name: packageJson.name,
     version: packageJson.version,
+    revision: 'unknown',
     instance: hostname(),
     pid: service.process.pid,
     port,
+    phase: 'serving',
     uptime: expect.any(Number),
   });
 });

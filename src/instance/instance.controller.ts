@@ -24,6 +24,9 @@ interface Instance {
   uptime: number;
 }
 
+/** By another name, as decorators' metadata would ask for the global `Request`, and Node load all of fetch() for that. */
+type Asked = Pick<Request, 'accepts' | 'headers'>;
+
 @Controller({ version: VERSION_NEUTRAL })
 export class InstanceController {
   private readonly instance = hostname();
@@ -42,7 +45,7 @@ export class InstanceController {
   /** JSON for programs; for people, whose browsers ask for HTML before all else, a page that shows who answers. */
   @Get()
   @Header('Vary', 'Accept')
-  show(@Req() request: Request): Instance | StreamableFile {
+  show(@Req() request: Asked): Instance | StreamableFile {
     const html = request.headers.accept?.includes('text/html') && request.accepts('json', 'html') === 'html';
     return html
       ? new StreamableFile((this.page ??= readPage()), { type: 'text/html; charset=utf-8' })

@@ -1,6 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import { Controller, Get, Headers, NotFoundException, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Response } from 'express';
 import type { Environment } from '../environment.js';
 import { Metrics } from './metrics.js';
 
@@ -16,7 +16,7 @@ export class MetricsController {
   }
 
   @Get()
-  async show(@Headers('accept') accept: string | undefined, @Res() response: Response): Promise<void> {
+  async show(@Headers('accept') accept: string | undefined, @Res() response: ServerResponse): Promise<void> {
     if (this.elsewhere) throw new NotFoundException('Metrics are on METRICS_PORT');
     const { contentType, body } = await this.metrics.show(accept);
     response.setHeader('Content-Type', contentType).end(body);
