@@ -18,7 +18,7 @@ export const HAPROXY = installed('haproxy');
  * A real HAProxy in front of instances that come and go, with its retries off, so that nothing hides a lost request.
  * It holds empty slots for servers: instances are put in over its admin socket, and only its own health checks of
  * `/health/ready` decide which of them gets requests. Without a time of their own they would have `inter` to be answered,
- * and a busy instance would be taken out.
+ * and a busy instance would be taken out; and to connect takes 3 s where the kernel has no room at the first two tries.
  */
 export class Balancer {
   private constructor(
@@ -44,7 +44,7 @@ export class Balancer {
 defaults
   mode ${mode}
   retries 0
-  timeout connect 2s
+  timeout connect 10s
   timeout check 5s
   timeout client 30s
   timeout server 30s
