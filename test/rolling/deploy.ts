@@ -75,10 +75,11 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
 
   let instances: Instance[] = await Promise.all([join(), join(), join()]);
   const load = new Load(balancer.port);
-  const counting = setInterval(() => {
+  const count = () => {
     const before = sum(history.requests);
     history.requests.push({ answered: load.answered - before.answered, lost: load.lost - before.lost });
-  }, 1000);
+  };
+  const counting = setInterval(count, 1000);
   const exits: (number | null)[] = [];
   const tell = (event: string) => onProgress(event, load);
   await load.reach(500);
@@ -105,6 +106,7 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   await load.reach(requests);
   await load.stop();
   clearInterval(counting);
+  count();
   await options.onEnd?.(load);
   for (const { service } of instances) service.kill('SIGKILL');
   balancer.stop();
