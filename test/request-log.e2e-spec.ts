@@ -92,6 +92,20 @@ it('tells of a slow answer, and of one that was cut off', async () => {
   ]);
 });
 
+it('tells of what was cut off at the shutdown timeout, though the process ends there', async () => {
+  const { service, port } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' });
+  const clients = await Promise.all(Array.from({ length: 14 }, () => Connection.open(port)));
+  clients.forEach((client) => client.send(get('/delay/9')));
+  await (await Connection.open(port)).request(get('/'));
+  service.kill('SIGTERM');
+  expect(await service.exit).toEqual({ code: 1, signal: null });
+  const cutOff = { level: 'warn', message: 'Cut off', path: '/delay/9' };
+  expect(lines(service)).toMatchObject([
+    ...Array.from({ length: 10 }, () => cutOff),
+    { message: 'More of these were left out', leftOut: 4 },
+  ]);
+});
+
 it('writes ten lines a second at most, and how many it left out', async () => {
   const { service, port } = await start({ DRAIN_DELAY_MS: '0' });
   const clients = await Promise.all(Array.from({ length: 50 }, () => Connection.open(port)));

@@ -14,6 +14,8 @@ export class Connection extends Used {
   requests = 0;
   /** What may have to be kept in memory of the bodies of those in flight. */
   bodyBytes = 0;
+  /** When the newest request came. */
+  began = 0;
   private newest: ServerResponse | undefined;
   /** The answer that was told to say `Connection: close`. */
   private last: ServerResponse | undefined;
@@ -35,6 +37,11 @@ export class Connection extends Used {
   /** Some of an answer is out, but not all of it. */
   get halfway(): boolean {
     return this.inFlight > 0 && this.newest?.headersSent === true;
+  }
+
+  /** The newest answer, if it has not gone out whole. */
+  get unfinished(): ServerResponse | undefined {
+    return this.inFlight > 0 ? this.newest : undefined;
   }
 
   /** The request that has come last is the one too many. */
@@ -59,6 +66,7 @@ export class Connection extends Used {
   begin(response: ServerResponse, bodyBytes: number): boolean {
     this.pipelining ||= this.inFlight > 0;
     this.newest = response;
+    this.began = performance.now();
     this.requests++;
     if (this.last?.headersSent) return false;
     this.inFlight++;

@@ -110,7 +110,7 @@ export class Connections extends EventEmitter<{
     // The turn of the event loop ends there as well: whoever is cut off stays in memory until then.
     if (connection.becomesLong) void this.acceptFirst();
     if (this.announcing) connection.announceClose();
-    const began = performance.now();
+    const { began } = connection;
     // It comes once: `once()` would wrap it for each request.
     response.on('close', () => {
       if (response.writableFinished) this.answered++;
@@ -194,6 +194,14 @@ export class Connections extends EventEmitter<{
   cutLongestPipeline(): boolean {
     const [socket, { requests }] = [...this.http].reduce((a, b) => (b[1].requests > a[1].requests ? b : a));
     return requests > 1 && this.cut(socket);
+  }
+
+  /** Tells of what is in flight, the newest of each connection, as ended: for a process that ends before it does. */
+  endUnfinished(): void {
+    for (const connection of this.http.values()) {
+      const { unfinished, began } = connection;
+      if (unfinished) this.emit('ended', unfinished, performance.now() - began, connection.takeSent());
+    }
   }
 
   /** Closes whatever is left. */

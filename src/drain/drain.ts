@@ -99,6 +99,7 @@ export class Drain {
       'upgraded connections': upgraded,
     };
     const cut = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${what} (${count})` : []));
+    this.connections.endUnfinished();
     this.logger.error(`${reason}, cut off: ${cut.join(', ') || 'shutdown hooks'}`, { afterMs: this.elapsed, inFlight });
     process.exit(1);
   }

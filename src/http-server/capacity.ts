@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Logger } from '@nestjs/common';
 import type { Connections } from '../connections/connections.js';
+import { isHealth } from './request-target.js';
 
 /**
  * The memory that there has to be for each connection. It takes some 13 kB of it, and with the longest header that Node
@@ -68,8 +69,9 @@ export class Capacity {
 }
 
 /** Who asks how the service is gets an answer, however full it is; but not with a body, which may be long in coming. */
-function isProbe({ url, headers }: IncomingMessage): boolean {
-  return /^\/health(?![^/?])/.test(url ?? '') && !('content-length' in headers) && !('transfer-encoding' in headers);
+function isProbe(request: IncomingMessage): boolean {
+  const { headers } = request;
+  return isHealth(request) && !('content-length' in headers) && !('transfer-encoding' in headers);
 }
 
 /** Of the container, if it is limited, or of what V8 limits itself to: half of that is for its heap. */

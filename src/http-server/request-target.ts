@@ -3,6 +3,8 @@ import type { IncomingMessage } from 'node:http';
 /** Visible ASCII but for `#`, as a client keeps the fragment to itself (RFC 3986). */
 const ORIGIN_FORM = /^\/[!"$-~]*$/;
 
+const HEALTH = /^\/health(?![^/?])/;
+
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/i;
 
 /**
@@ -18,4 +20,9 @@ export function originForm({ method, url = '' }: Pick<IncomingMessage, 'method' 
   const [, rest] = ABSOLUTE_FORM.exec(url) ?? [];
   if (rest === undefined || !URL.canParse(url)) return undefined;
   return originForm({ method, url: rest.startsWith('/') ? rest : `/${rest}` });
+}
+
+/** What asks how the service is: `/health`, and what is below it. */
+export function isHealth({ url = '' }: Pick<IncomingMessage, 'url'>): boolean {
+  return HEALTH.test(url);
 }

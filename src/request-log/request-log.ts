@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Request } from 'express';
 import { HttpServer } from '../http-server/http-server.js';
+import { isHealth } from '../http-server/request-target.js';
 
 /** What takes longer, in milliseconds, is worth a line: routers in front give up at thirty times that. */
 const SLOW_MS = 1000;
@@ -24,7 +25,6 @@ export class RequestLog implements OnApplicationBootstrap {
   private readonly logger = new Logger('Request');
   private lines = 0;
   private leftOut = 0;
-  private second: NodeJS.Timeout | undefined;
 
   constructor(private readonly httpServer: HttpServer) {}
 
@@ -33,7 +33,7 @@ export class RequestLog implements OnApplicationBootstrap {
     const { connections } = this.httpServer;
     connections.on('ended', (response, ms, bytes) => {
       // A draining instance says so to every check, and once in the log.
-      if (connections.closing && response.statusCode === 503 && /^\/health(?![^/?])/.test(response.req.url!)) return;
+      if (connections.closing && response.statusCode === 503 && isHealth(response.req)) return;
       const what = noteworthy(response, ms);
       if (what !== undefined) this.tell(what, response, ms, bytes);
       else if (all) this.logger.debug('Answered', fieldsOf(response, ms, bytes));
@@ -41,15 +41,20 @@ export class RequestLog implements OnApplicationBootstrap {
   }
 
   private tell(what: string, response: ServerResponse, ms: number, bytes: number | undefined): void {
-    this.second ??= setTimeout(() => {
-      if (this.leftOut > 0) this.logger.warn('More of these were left out', { leftOut: this.leftOut });
-      this.lines = this.leftOut = 0;
-      this.second = undefined;
-    }, 1000).unref();
+    if (this.lines === 0) {
+      setTimeout(this.tellLeftOut, 1000).unref();
+      process.once('exit', this.tellLeftOut); // The second may not be over by then.
+    }
     if (++this.lines > LINES_A_SECOND) this.leftOut++;
     else if (response.statusCode >= 500) this.logger.error(what, fieldsOf(response, ms, bytes));
     else this.logger.warn(what, fieldsOf(response, ms, bytes));
   }
+
+  private readonly tellLeftOut = (): void => {
+    process.off('exit', this.tellLeftOut);
+    if (this.leftOut > 0) this.logger.warn('More of these were left out', { leftOut: this.leftOut });
+    this.lines = this.leftOut = 0;
+  };
 }
 
 function noteworthy(response: ServerResponse, ms: number): string | undefined {

@@ -75,9 +75,11 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
 
   let instances: Instance[] = await Promise.all([join(), join(), join()]);
   const load = new Load(balancer.port);
+  let before = { answered: 0, lost: 0 };
   const count = () => {
-    const before = sum(history.requests);
-    history.requests.push({ answered: load.answered - before.answered, lost: load.lost - before.lost });
+    const { answered, lost } = load;
+    history.requests.push({ answered: answered - before.answered, lost: lost - before.lost });
+    before = { answered, lost };
   };
   const counting = setInterval(count, 1000);
   const exits: (number | null)[] = [];
@@ -111,11 +113,4 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   for (const { service } of instances) service.kill('SIGKILL');
   balancer.stop();
   return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits, history };
-}
-
-function sum(requests: History['requests']) {
-  return requests.reduce(
-    (total, each) => ({ answered: total.answered + each.answered, lost: total.lost + each.lost }),
-    { answered: 0, lost: 0 },
-  );
 }
