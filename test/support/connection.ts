@@ -78,7 +78,8 @@ export class Connection {
   private parse(): number {
     for (;;) {
       const head = /^HTTP\/1\.1 (\d+).*?\r\n\r\n/s.exec(this.rest);
-      const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1]);
+      // Node's own answers, such as a 408, have neither a length nor a body.
+      const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1] ?? 0);
       if (!head || this.rest.length < head[0].length + length) return this.parsed.length;
       this.parsed.push({
         status: Number(head[1]),
