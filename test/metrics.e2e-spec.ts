@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { HAPROXY, installed } from './rolling/balancer.js';
+import { installed } from './balancers/balancer.js';
+import { HAPROXY, HAProxy } from './balancers/haproxy.js';
 import { rollingDeploy } from './rolling/deploy.js';
 import { Connection, get, slow } from './support/connection.js';
 import { freePort } from './support/free-port.js';
@@ -137,7 +138,7 @@ describeWith(
     const prometheus = await Prometheus.start();
     const helds = new Map<Program, Held>();
     const { sent, losses, exits } = await rollingDeploy({
-      check: 'inter 200ms fall 2',
+      balancer: await HAProxy.start('inter 200ms fall 2'),
       env: { METRICS_PORT: '0', DRAIN_DELAY_MS: '3000', SHUTDOWN_TIMEOUT_MS: '600000' },
       times: 1,
       requests: 3000,
@@ -148,7 +149,7 @@ describeWith(
         const request = (await Connection.open(port)).send(slow('GET', '/health/live', 2));
         helds.set(service, { metricsPort, request });
       },
-      async onSignal(service) {
+      async onDrain(service) {
         await service.logged(/^Stopped accepting connections$/);
         const { metricsPort, request } = helds.get(service)!;
         const own = async () => metrics(`http://127.0.0.1:${metricsPort}`);

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import axe from 'axe-core';
 import { type Browser, type Page, chromium } from 'playwright-core';
 import { CHROMIUM } from './page/chromium.js';
-import { Balancer, HAPROXY } from './rolling/balancer.js';
+import { HAPROXY, HAProxy } from './balancers/haproxy.js';
 import { describeWith } from './support/requirement.js';
 import { type Program, onCleanUp, start } from './support/service.js';
 
@@ -52,12 +52,12 @@ describeWith(
   'Install them: apt-get install chromium haproxy',
 )('the page, in a browser and behind a balancer,', () => {
   let browser: Browser;
-  let balancer: Balancer;
+  let balancer: HAProxy;
   let instances: Awaited<ReturnType<typeof start>>[];
 
   async function join(env: Record<string, string> = {}) {
     const instance = await start(env);
-    await balancer.add(instance.port);
+    await balancer.join(instance);
     return instance;
   }
 
@@ -77,7 +77,7 @@ describeWith(
 
   beforeEach(async () => {
     complaints.length = 0;
-    balancer = await Balancer.start('inter 2s fall 2');
+    balancer = await HAProxy.start('inter 2s fall 2');
   });
 
   afterEach(() => {
@@ -90,10 +90,9 @@ describeWith(
     for (const old of instances) {
       const young = await join();
       await tile(page, 'serving', young).waitFor();
-      old.service.kill('SIGTERM');
+      const left = balancer.leave(old);
       await tile(page, 'draining', old).waitFor();
-      await old.service.exit;
-      await balancer.remove(old.port);
+      await left;
       await tile(page, 'gone', old).waitFor();
     }
     expect(Number((await page.locator('#answered').textContent())!.replace(',', ''))).toBeGreaterThan(20);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
-import { Balancer, HAPROXY } from './rolling/balancer.js';
+import { HAPROXY, HAProxy } from './balancers/haproxy.js';
 import { Kubelet } from './saturation/kubelet.js';
 import { describeWith } from './support/requirement.js';
 import { Program, start } from './support/service.js';
@@ -14,9 +14,9 @@ describeWith(
   'Install it: apt-get install haproxy',
 )('three saturated instances', () => {
   it('stay alive and ready to a kubelet, and answer every request that they take', async () => {
-    const balancer = await Balancer.start('inter 2s fall 3', 'tcp'); // each connection to another, as kube-proxy does it
+    const balancer = await HAProxy.start('inter 2s fall 3', 'tcp'); // each connection to another, as kube-proxy does it
     const instances = await Promise.all([start(), start(), start()]);
-    await Promise.all(instances.map(({ port }) => balancer.add(port)));
+    await Promise.all(instances.map(async (instance) => balancer.join(instance)));
     const kubelets = instances.map(({ port }) => new Kubelet(port));
 
     const crowd = new Program(

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { expect, it } from '@jest/globals';
-import { NGINX, PROXY_PASS, startNginx } from './rolling/nginx.js';
+import { NGINX } from './balancers/nginx.js';
+import { PROXY_PASS, startNginx } from './rolling/nginx.js';
 import { describeWith } from './support/requirement.js';
 import { start } from './support/service.js';
 

@@ -1,4 +1,4 @@
-import { installed } from '../rolling/balancer.js';
+import { installed } from '../balancers/balancer.js';
 
 /** Debian's, or the one that Google distributes. */
 export const CHROMIUM = installed('chromium') ?? installed('google-chrome');

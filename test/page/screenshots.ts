@@ -1,13 +1,13 @@
 /** The pictures of the page in the README, light and dark: `npm run screenshots`. */
 import { chromium } from 'playwright-core';
-import { Balancer } from '../rolling/balancer.js';
+import { HAProxy } from '../balancers/haproxy.js';
 import { start } from '../support/service.js';
 import { CHROMIUM } from './chromium.js';
 
-const balancer = await Balancer.start('inter 1s fall 2');
+const balancer = await HAProxy.start('inter 1s fall 2');
 const join = async () => {
   const instance = await start({ REVISION: '5c1e7aa' });
-  await balancer.add(instance.port);
+  await balancer.join(instance);
   return instance;
 };
 const [first, second] = await Promise.all([join(), join(), join()]);

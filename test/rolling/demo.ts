@@ -1,7 +1,7 @@
 /** A rolling deploy to watch: `npm run demo:rolling`, with `-- --page` on the page of the service as well. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { HAPROXY } from './balancer.js';
+import { HAPROXY, HAProxy } from '../balancers/haproxy.js';
 import { rollingDeploy } from './deploy.js';
 import { draw, print } from './picture.js';
 
@@ -16,11 +16,13 @@ if (!HAPROXY) {
 
 let last = { at: performance.now(), sent: 0 };
 
+const balancer = await HAProxy.start('inter 1s fall 2');
+if (options.page) console.log(`Watch it on http://127.0.0.1:${balancer.port}`);
+
 const { sent, lost, exits, history } = await rollingDeploy({
-  check: 'inter 1s fall 2',
+  balancer,
   times: 2,
   requests: 10_000,
-  onBalancer: (url) => options.page && console.log(`Watch it on ${url}`),
   onProgress(event, load) {
     const now = { at: performance.now(), sent: load.sent };
     const rate = Math.round(((now.sent - last.sent) * 1000) / (now.at - last.at));

@@ -1,23 +1,26 @@
+import type { Balancer, Instance } from '../balancers/balancer.js';
 import { type Program, start } from '../support/service.js';
-import { Balancer } from './balancer.js';
 import { Load } from './load.js';
 
 export interface Options {
-  /** How the balancer checks, in HAProxy's words. */
-  check: string;
+  balancer: Balancer;
   /** The environment of every instance. */
   env?: Record<string, string>;
   /** The program, if not the one that is built here. */
   program?: string;
   /** How often every instance is replaced. */
   times: number;
+  /** Asked before each time, if that is not to be told beforehand. */
+  goOn?: () => boolean;
   /** Go on until at least so many requests have been sent. */
   requests: number;
-  /** Waited for before an instance joins, and when it has got its signal. */
+  /** Where the program sends events without an end, if it does. */
+  events?: string;
+  /** How long each client of the load waits between two requests, in milliseconds. */
+  pause?: number;
+  /** Waited for before an instance joins, and while it leaves. */
   onStart?: (service: Program, port: number) => Promise<void>;
-  onSignal?: (service: Program) => Promise<void>;
-  /** Where to look at it, as soon as the balancer listens. */
-  onBalancer?: (url: string) => void;
+  onDrain?: (service: Program) => Promise<void>;
   /** While the last instances still run, when the load has ended. */
   onEnd?: (load: Load) => Promise<void>;
   onProgress?: (event: string, load: Load) => void;
@@ -47,34 +50,29 @@ export interface Life {
   ended?: number;
 }
 
-interface Instance {
-  service: Program;
-  port: number;
-  life: Life;
-}
-
 /**
- * Replaces three instances one after another, behind a real HAProxy and under load: a new instance first, on a port
- * that the operating system chooses, then SIGTERM to the old one. Counts the requests that were not answered.
+ * Replaces three instances one after another, behind a real balancer and under load: a new instance first, on a port that
+ * the operating system chooses or the balancer has, then SIGTERM to the old one. Counts the requests that were not answered.
  */
 export async function rollingDeploy(options: Options): Promise<Outcome> {
-  const { check, env = {}, program, times, requests, onProgress = () => undefined } = options;
-  const balancer = await Balancer.start(check);
-  options.onBalancer?.(`http://127.0.0.1:${balancer.port}`);
+  const { balancer, env = {}, program, times, goOn = () => true, requests, onProgress = () => undefined } = options;
   const history: History = { lives: [], requests: [] };
   const began = performance.now();
   const now = () => (performance.now() - began) / 1000;
-  const join = async (): Promise<Instance> => {
-    const { service, port } = await start(env, program === undefined ? {} : { program });
+  const join = async (): Promise<Instance & { life: Life }> => {
+    const PORT = String(balancer.nextPort?.() ?? 0);
+    const { service, port } = await start({ ...env, PORT }, program === undefined ? {} : { program });
     await options.onStart?.(service, port);
-    await balancer.add(port);
-    const life = { port, ready: now() };
-    history.lives.push(life);
-    return { service, port, life };
+    const instance = { service, port, life: { port, ready: 0 } };
+    await balancer.join(instance);
+    instance.life.ready = now();
+    history.lives.push(instance.life);
+    return instance;
   };
 
-  let instances: Instance[] = await Promise.all([join(), join(), join()]);
-  const load = new Load(balancer.port);
+  // One by one: who reloads a balancer while it is reloading is not heard.
+  let instances = [await join(), await join(), await join()];
+  const load = new Load(balancer.port, options);
   let before = { answered: 0, lost: 0 };
   const count = () => {
     const { answered, lost } = load;
@@ -87,18 +85,16 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   await load.reach(500);
   tell(`3 instances serve, on ports ${instances.map(({ port }) => port).join(', ')}`);
 
-  for (let time = 0; time < times; time++) {
-    const next: Instance[] = [];
+  for (let time = 0; time < times && goOn(); time++) {
+    const next = [];
     for (const old of instances) {
       const young = await join();
       tell(`port ${young.port} is ready, port ${old.port} gets SIGTERM`);
       old.life.draining = now();
-      old.service.kill('SIGTERM');
-      await options.onSignal?.(old.service);
-      const { code } = await old.service.exit;
+      await Promise.all([balancer.leave(old), options.onDrain?.(old.service)]);
       old.life.ended = now();
+      const { code } = await old.service.exit;
       exits.push(code);
-      await balancer.remove(old.port);
       tell(`port ${old.port} has ended with status ${code}`);
       next.push(young);
     }

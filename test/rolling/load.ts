@@ -3,12 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** What one client does over and over. */
 interface Kind {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'HEAD' | 'POST';
   path?: string;
   body?: Buffer;
   type?: string;
   /** Without a length, in chunks. */
   chunked?: boolean;
+  /** Asks first whether to send it. */
+  expect?: boolean;
+  /** Takes a second of what has no end. */
+  events?: boolean;
   /** How long the client takes to send the body, in milliseconds. */
   slowness?: number;
   keepAlive: boolean;
@@ -30,10 +34,15 @@ const MIX: Kind[] = [
   ...times(4, { method: 'POST', ...JSON_BODY, slowness: 500, keepAlive: true, status: 404 }),
   ...times(2, { method: 'GET', ...JSON_BODY, slowness: 500, keepAlive: false, status: 200 }),
   ...[true, false].map((keepAlive): Kind => ({ method: 'GET', path: '/delay/0.5', keepAlive, status: 200 })),
+  ...[true, false].map((keepAlive): Kind => ({ method: 'HEAD', keepAlive, status: 200 })),
+  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: true, status: 404 },
+  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: false, status: 404 },
   ...[true, false].flatMap((keepAlive) =>
     [true, false].flatMap((chunked) => times(2, { method: 'POST', ...UPLOAD, chunked, keepAlive, status: 404 })),
   ),
 ];
+
+const EVENTS: Kind = { method: 'GET', events: true, keepAlive: false, status: 200 };
 
 function times(count: number, kind: Kind): Kind[] {
   return Array.from({ length: count }, () => kind);
@@ -45,22 +54,43 @@ function times(count: number, kind: Kind): Kind[] {
  */
 const PAUSE = 20;
 
+export interface LoadOptions {
+  /** Where the service is, if not here. */
+  host?: string | undefined;
+  /** Where it sends events without an end, if it does. */
+  events?: string | undefined;
+  /** How long each client waits, if not as above. */
+  pause?: number | undefined;
+}
+
 /** A steady mixed load: each of the clients above sends one request after another until it is told to stop. */
 export class Load {
   sent = 0;
   answered = 0;
   /** How often requests were lost, by what came in place of the answer. */
   readonly losses = new Map<string, number>();
+  /** How many of the lost a balancer could have repeated: it has all of them, none of an answer, and they change nothing. */
+  lostRepeatable = 0;
 
   private stopping = false;
-  private readonly agent = new Agent({ keepAlive: true });
-  private readonly clients: Promise<void>[];
+  private readonly running: Promise<void>[];
+
+  private readonly host: string;
+  private readonly pause: number;
 
   constructor(
     private readonly port: number,
-    private readonly host = '127.0.0.1',
+    { host = '127.0.0.1', events, pause = PAUSE }: LoadOptions = {},
   ) {
-    this.clients = MIX.map((kind) => this.client(kind));
+    this.host = host;
+    this.pause = pause;
+    const streams = events === undefined ? [] : times(2, { ...EVENTS, path: events });
+    this.running = [...MIX, ...streams].map((kind) => this.client(kind));
+  }
+
+  /** How many there are, and so requests at a time. */
+  get clients(): number {
+    return this.running.length;
   }
 
   get lost(): number {
@@ -75,32 +105,29 @@ export class Load {
   /** Lets every client finish its request and ends. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.clients);
-    this.agent.destroy();
+    await Promise.all(this.running);
   }
 
   private async client(kind: Kind): Promise<void> {
+    // A connection of its own: that of an upload may be cut off when nobody needs the rest of it.
+    const agent = kind.keepAlive && new Agent({ keepAlive: true });
     while (!this.stopping) {
       this.sent++;
-      const outcome = await this.send(kind).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
+      const outcome = await this.send(kind, agent).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
       if (outcome === kind.status) {
         this.answered++;
       } else {
         this.losses.set(String(outcome), (this.losses.get(String(outcome)) ?? 0) + 1);
+        if (kind.method !== 'POST' && !kind.body && !kind.events) this.lostRepeatable++;
       }
-      await delay(PAUSE);
+      await delay(this.pause);
     }
+    if (agent) agent.destroy();
   }
 
-  private async send({
-    method,
-    path = '/',
-    body,
-    type,
-    chunked = false,
-    slowness = 0,
-    keepAlive,
-  }: Kind): Promise<number> {
+  private async send(kind: Kind, agent: Agent | false): Promise<number> {
+    const { method, path = '/', body, type, chunked = false, expect = false } = kind;
+    const { events = false, slowness = 0 } = kind;
     return new Promise((done, fail) => {
       const outgoing = request(
         {
@@ -108,20 +135,32 @@ export class Load {
           host: this.host,
           path,
           method,
-          agent: keepAlive ? this.agent : false,
+          agent,
           headers: {
             ...(type !== undefined && { 'Content-Type': type }),
             ...(body && !chunked && { 'Content-Length': body.length }),
+            ...(expect && { Expect: '100-continue' }),
           },
         },
         (response) => {
           response.on('error', fail);
           response.on('end', () => done(response.complete ? response.statusCode! : 0));
           response.resume();
+          if (events) {
+            // Whoever has taken what they wanted goes, if the service has not ended it before.
+            setTimeout(() => {
+              done(response.statusCode!);
+              outgoing.destroy();
+            }, 1000);
+          }
         },
       );
       outgoing.on('error', fail);
-      if (body && slowness > 0) {
+      if (expect) {
+        outgoing.flushHeaders();
+        // Caddy sends two of them: its own, and that of the service.
+        outgoing.once('continue', () => outgoing.end(body));
+      } else if (body && slowness > 0) {
         outgoing.write(body.subarray(0, 1000));
         setTimeout(() => outgoing.end(body.subarray(1000)), slowness);
       } else {

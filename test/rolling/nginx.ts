@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { freePort } from '../support/free-port.js';
 import { answering } from '../support/reachable.js';
 import { Program, emptyFolder } from '../support/service.js';
-import { installed } from './balancer.js';
-
-export const NGINX = installed('nginx');
+import { NGINX } from '../balancers/nginx.js';
 
 /** How nginx hands requests on. */
 export const PROXY_PASS = {

@@ -1,26 +1,20 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../support/free-port.js';
 import { Program, emptyFolder } from '../support/service.js';
-
-/** Where a balancer's program is, or nothing. Debian puts them where not every user's PATH looks. */
-export function installed(name: string): string | undefined {
-  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
-    .map((folder) => join(folder, name))
-    .find((file) => existsSync(file));
-}
+import { type Balancer, type Instance, installed } from './balancer.js';
 
 export const HAPROXY = installed('haproxy');
 
 /**
- * A real HAProxy in front of instances that come and go, with its retries off, so that nothing hides a lost request.
- * It holds empty slots for servers: instances are put in over its admin socket, and only its own health checks of
- * `/health/ready` decide which of them gets requests. Without a time of their own they would have `inter` to be answered,
- * and a busy instance would be taken out; and to connect takes 3 s where the kernel has no room at the first two tries.
+ * HAProxy that is not reloaded. It holds empty slots for servers: instances are put in over its admin socket, and only its
+ * own health checks of `/health/ready` decide which of them gets requests. Without a time of their own they would have
+ * `inter` to be answered, and a busy instance would be taken out; and to connect takes 3 s where the kernel has no room at
+ * the first two tries.
  */
-export class Balancer {
+export class HAProxy implements Balancer {
   private constructor(
     readonly port: number,
     private readonly program: Program,
@@ -32,7 +26,7 @@ export class Balancer {
    * @param check how to check, in HAProxy's words: `inter 2s fall 2`
    * @param mode `http` balances requests, `tcp` connections
    */
-  static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<Balancer> {
+  static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<HAProxy> {
     const folder = emptyFolder();
     const socket = join(folder, 'admin.sock');
     const port = await freePort();
@@ -60,23 +54,23 @@ ${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
 `,
     );
     const program = new Program(HAPROXY!, ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], {});
-    const balancer = new Balancer(port, program, socket, slots);
+    const balancer = new HAProxy(port, program, socket, slots);
     await balancer.until(() => existsSync(socket));
     return balancer;
   }
 
-  /** Puts an instance in and waits until the balancer has found it ready. */
-  async add(instance: number): Promise<void> {
+  async join({ port }: Pick<Instance, 'port'>): Promise<void> {
     const slot = this.slots.indexOf(undefined);
-    this.slots[slot] = instance;
-    await this.command(`set server instances/s${slot} addr 127.0.0.1 port ${instance}`);
+    this.slots[slot] = port;
+    await this.command(`set server instances/s${slot} addr 127.0.0.1 port ${port}`);
     await this.command(`set server instances/s${slot} state ready`);
     await this.until(async () => (await this.status(slot)).startsWith('UP'));
   }
 
-  /** Empties the slot of an instance that has ended. */
-  async remove(instance: number): Promise<void> {
-    const slot = this.slots.indexOf(instance);
+  async leave({ service, port }: Instance): Promise<void> {
+    service.kill('SIGTERM');
+    await service.exit;
+    const slot = this.slots.indexOf(port);
     await this.command(`set server instances/s${slot} state maint`);
     this.slots[slot] = undefined;
   }
