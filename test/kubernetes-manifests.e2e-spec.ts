@@ -193,6 +193,12 @@ describeWith(
       expect(periodSeconds).toBe(1); // the least there is: every successor waits for it
     });
 
+    it('tells within two minutes that a rollout has failed, and not before a Pod has had its time to start', () => {
+      const { progressDeadlineSeconds } = the('Deployment', folder).spec;
+      expect(progressDeadlineSeconds).toBeGreaterThanOrEqual(2 * silence(folder, 'startupProbe'));
+      expect(progressDeadlineSeconds).toBeLessThanOrEqual(120);
+    });
+
     it('replaces no Pod before its successor is ready', () => {
       const { type, rollingUpdate } = the('Deployment', folder).spec.strategy;
       expect({ type, ...rollingUpdate }).toEqual({ type: 'RollingUpdate', maxUnavailable: 0, maxSurge: 1 });

@@ -66,7 +66,7 @@ const all = (image?: string) => [...manifests('a-namespace', image), ...loaders(
 
 describe('the live-cluster suite', () => {
   it('says in one line that no cluster can be reached, and fails', async () => {
-    const program = new Program('node', ['--import', 'tsx', resolve('test/kubernetes/rolling-restart.ts')], {
+    const program = new Program('node', ['--import', 'tsx', resolve('test/kubernetes/suite.ts')], {
       env: { PATH: process.env['PATH'], KUBECONFIG: '/dev/null' },
     });
     await expect(program.exit).resolves.toEqual({ code: 1, signal: null });

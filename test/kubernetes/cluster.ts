@@ -27,7 +27,9 @@ export function kubectl(args: string[], { input = '', abortable = true }: Option
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin.on('error', () => undefined).end(input);
     child.on('error', (error) => fail(abortable && interrupted.aborted ? interrupted.reason : error));
-    child.on('close', (code) => (code === 0 ? done(stdout) : fail(new Error(stderr.trim() || `status ${code}`))));
+    child.on('close', (code) =>
+      code === 0 ? done(stdout) : fail(new Error(stderr.trim() || stdout.trim() || `status ${code}`)),
+    );
   });
 }
 
@@ -45,7 +47,10 @@ export async function until<T>(what: string, seconds: number, ask: () => Promise
 export interface Pod {
   metadata: { name: string; deletionTimestamp?: string };
   spec: { nodeName: string; containers: [{ image: string }] };
-  status: { conditions?: { type: string; status: string }[]; containerStatuses?: { restartCount: number }[] };
+  status: {
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: { restartCount: number; state?: { waiting?: { reason?: string; message?: string } } }[];
+  };
 }
 
 /** The service's own, as the load's have no labels. */
@@ -54,11 +59,23 @@ export async function pods(): Promise<Pod[]> {
   return (JSON.parse(list) as { items: Pod[] }).items;
 }
 
-/** Waits until there are so many Pods, all of them ready, none of `except` and none on its way out. */
+/** Where an image cannot be had, nobody should wait for it to be tried again and again. */
+const NO_IMAGE = new Set(['ErrImageNeverPull', 'ErrImagePull', 'ImagePullBackOff', 'InvalidImageName']);
+
+/**
+ * Waits until there are so many Pods, all of them ready, none of `except` and none on its way out.
+ *
+ * @throws at once when the image of one cannot be had
+ */
 export async function ready(count: number, except: Pod[] = []): Promise<Pod[]> {
   const old = new Set(except.map(({ metadata }) => metadata.name));
   return until(`${count} ready Pods, and no others`, 180, async () => {
     const all = await pods();
+    const waiting = all.flatMap(({ metadata, status }) =>
+      metadata.deletionTimestamp ? [] : (status.containerStatuses ?? []).flatMap(({ state }) => state?.waiting ?? []),
+    );
+    const hopeless = waiting.find(({ reason = '' }) => NO_IMAGE.has(reason));
+    if (hopeless) throw new Error(`${hopeless.reason}: ${hopeless.message}`);
     const serving = all.filter(
       ({ metadata, status }) =>
         !metadata.deletionTimestamp &&
@@ -79,6 +96,15 @@ export async function remove(going: Pod[]): Promise<void> {
   const { length } = await pods();
   await inNamespace('delete', '--wait=false', ...going.map(({ metadata }) => `pod/${metadata.name}`));
   await ready(length, going);
+}
+
+/** Empties a node of the service's Pods, and of nothing else, as far and as fast as the PodDisruptionBudget lets it. */
+export async function drain(node: string): Promise<void> {
+  try {
+    await kubectl(['drain', node, `--pod-selector=suite=${namespace}`, '--timeout=3m']);
+  } finally {
+    await kubectl(['uncordon', node], { abortable: false });
+  }
 }
 
 /** How often containers of the service's Pods were started anew. */

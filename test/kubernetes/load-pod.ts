@@ -20,7 +20,7 @@ for (let serves = false; !serves; await delay(100)) {
   socket.destroy();
 }
 
-const load = new Load(Number(port), address);
+const load = new Load(Number(port), { host: address });
 const report = () => {
   const { sent, answered, losses } = load;
   console.log(JSON.stringify({ sent, answered, losses: Object.fromEntries(losses) }));

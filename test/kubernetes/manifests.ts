@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { transformFileSync } from '@swc/core';
 import { type KubernetesObject, render } from '../support/kustomize.js';
+
+const FOLDER = 'deploy/kubernetes';
 
 export const SERVICE = 'port-binding-service';
 
@@ -15,10 +18,12 @@ const SCRIPTS = {
 
 /** The base as it is, but in a namespace of its own and with the image to test; and what the suite needs beside it. */
 export function manifests(namespace: string, image?: string): KubernetesObject[] {
-  const objects = [...render('deploy/kubernetes/base'), localService(), scripts()];
+  const objects = [...render(`${FOLDER}/base`), localService(), scripts()];
   for (const { kind, metadata, spec } of objects) {
     if (kind === 'Namespace') metadata.name = namespace;
     else metadata.namespace = namespace;
+    // No other Pod of the cluster has it: a node can be drained of the suite's alone.
+    if (spec?.template) spec.template.metadata.labels.suite = namespace;
     for (const container of spec?.template?.spec?.containers ?? []) {
       container.image = image ?? container.image;
       // An image that was handed to the cluster is in no registry.
@@ -28,6 +33,24 @@ export function manifests(namespace: string, image?: string): KubernetesObject[]
     }
   }
   return objects;
+}
+
+/** As kubectl takes many of them at once. */
+export const list = (items: KubernetesObject[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+
+/** All that a user could apply, as if it were meant for this namespace: to be looked at by the cluster, and not kept. */
+export function overlays(namespace: string): Record<string, KubernetesObject[]> {
+  const folders = ['base', ...readdirSync(`${FOLDER}/overlays`).map((name) => `overlays/${name}`)];
+  return Object.fromEntries(
+    folders.map((folder) => {
+      const objects = render(`${FOLDER}/${folder}`);
+      for (const { kind, metadata } of objects) {
+        if (kind === 'Namespace') metadata.name = namespace;
+        else metadata.namespace = namespace;
+      }
+      return [folder, objects];
+    }),
+  );
 }
 
 export interface Loader {

@@ -4,43 +4,52 @@
  *
  * It happens in a namespace that is made for it, and that is removed again whatever happens: Ctrl-C, too.
  */
+import { writeFileSync } from 'node:fs';
 import { CASES } from './cases.js';
+import { CHECKS } from './checks.js';
 import { inNamespace, interrupted, kubectl, namespace, ready } from './cluster.js';
-import { SERVICE, manifests } from './manifests.js';
+import { SERVICE, list, manifests } from './manifests.js';
+import { type Result, tap } from './tap.js';
 
 const words = process.argv.slice(2);
-const cases = Object.entries(CASES).filter(
-  ([title]) => words.length === 0 || words.some((word) => title.includes(word)),
-);
 
 async function deploy(): Promise<void> {
   const items = manifests(namespace, process.env['IMAGE']);
-  await kubectl(['apply', '--filename=-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  await kubectl(['apply', '--filename=-'], { input: list(items) });
   await ready(3);
   // The autoscaler has made three of the Deployment's one. From here on it would only scale at times of its own.
   await inNamespace('delete', 'horizontalpodautoscaler', SERVICE);
 }
 
+const underLoad = Object.entries(CASES).map(([title, befall]): [string, () => Promise<Result>] => [
+  title,
+  async () => {
+    const { sent, losses, faults = Object.keys(losses) } = await befall();
+    return { requests: sent, lost: Object.values(losses).reduce((sum, count) => sum + count, 0), losses, faults };
+  },
+]);
+const checks = Object.entries(CHECKS).map(([title, check]): [string, () => Promise<Result>] => [
+  title,
+  async () => ({ faults: await check() }),
+]);
+const cases = [...checks, ...underLoad].filter(
+  ([title]) => words.length === 0 || words.some((word) => title.includes(word)),
+);
+
 /** One case after the other, whatever became of those before. */
 async function run(): Promise<boolean> {
-  const table: Record<string, object> = {};
-  let passed = true;
+  const results: Record<string, Result> = {};
   for (const [title, befall] of cases) {
     console.log(`${title} …`);
-    try {
-      const { sent, losses, faults = Object.keys(losses) } = await befall();
-      const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
-      table[title] = { requests: sent, lost, losses: JSON.stringify(losses), faults: faults.join(', ') };
-      passed &&= faults.length === 0;
-    } catch (error) {
+    results[title] = await befall().catch((error: Error) => {
       if (interrupted.aborted) throw error;
-      table[title] = { faults: (error as Error).message };
-      passed = false;
-    }
-    console.log(JSON.stringify(table[title]));
+      return { faults: [error.message] };
+    });
+    console.log(JSON.stringify(results[title]));
   }
-  console.table(table);
-  return passed;
+  console.table(results, ['requests', 'lost']);
+  writeFileSync('kubernetes.tap', tap(results));
+  return Object.values(results).every(({ faults }) => faults.length === 0);
 }
 
 async function main(): Promise<number> {
