@@ -29,7 +29,6 @@ it.each(DELETIONS)(
     expect(named.stdout.split('\n').filter((file) => file && !LEFT.test(file))).toEqual([]);
 
     symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'));
-    run('npm', 'run', 'build');
-    run('npm', 'run', 'lint');
+    run('npm', 'run', 'lint'); // which checks the types as well
   },
 );
