@@ -35,6 +35,7 @@ const SET: { file: string; checks: RegExp; drainDelay?: RegExp }[] = [
   { file: 'test/balancers/haproxy-reload.ts', checks: /inter (?<interval>\d+s) fall (?<failures>\d+)/ },
   { file: 'test/balancers/envoy.ts', checks: /no_traffic_interval: (?<interval>\d+s)/ },
   { file: 'test/balancers/envoy.ts', checks: /\binterval: (?<interval>\d+s)/ },
+  { file: 'test/balancers/traefik.ts', checks: /interval: '(?<interval>\d+s)'/ },
   { file: 'test/balancers/caddy.ts', checks: /health_interval (?<interval>\d+s)/ },
 ];
 
