@@ -30,7 +30,7 @@ async function open(): Promise<Socket> {
   return client;
 }
 
-it('lets everyone in who waits at the port, before it reads on from those who came first', async () => {
+it('lets in who waits at the port after every few requests of those who came first', async () => {
   const events: string[] = [];
   const connections = new Connections(server);
   const turn = new Turn(connections);
@@ -54,7 +54,8 @@ it('lets everyone in who waits at the port, before it reads on from those who ca
   while (events.length < 30) await delay(1);
   const firstNew = events.indexOf('new', 10);
   const lastNew = events.lastIndexOf('new');
-  expect(events.slice(firstNew, lastNew).filter((event) => event === 'request').length).toBeLessThanOrEqual(3);
+  const between = events.slice(firstNew, lastNew).join(' ').split('new');
+  expect(Math.max(...between.map((requests) => requests.split('request').length - 1))).toBeLessThanOrEqual(3);
 });
 
 it('answers a pipeline whole, which in long turns is paused and read on again and again', async () => {
