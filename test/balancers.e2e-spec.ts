@@ -16,16 +16,21 @@ interface Case {
   program: string | undefined;
   start: () => Promise<Balancer>;
   /** What it loses itself, and nobody else can help. */
-  own?: string[];
+  own?: RegExp;
 }
 
-/** Servers in Go close a connection soon after an answer that came before its upload: who still sends may not read it. */
-const GO = ['EPIPE', 'ECONNRESET'];
+const NONE = /(?!)/;
+
+/**
+ * Servers in Go close a connection soon after an answer that came before they had read its upload, or take the rest of that
+ * for another request: so they do outside of a deploy, and the more the busier the machine is.
+ */
+const GO = /^(EPIPE|ECONNRESET|431) to an upload$/;
 
 const CASES: Case[] = [
   { name: 'HAProxy, with slots', program: HAPROXY, start: async () => HAProxy.start('inter 2s fall 2') },
   { name: 'HAProxy, reloaded', program: HAPROXY, start: async () => HAProxyReload.start() },
-  { name: 'nginx, reloaded', program: NGINX, start: async () => Nginx.start(), own: KEEPS_IDLE ? [] : ['ECONNRESET'] },
+  { name: 'nginx, reloaded', program: NGINX, start: async () => Nginx.start(), own: KEEPS_IDLE ? NONE : /^ECONNRESET/ },
   { name: 'Envoy, told by a file', program: ENVOY, start: async () => Envoy.start() },
   { name: 'Envoy, as sidecars as well', program: ENVOY, start: async () => EnvoySidecar.start() },
   { name: 'Traefik, told by a file', program: TRAEFIK, start: async () => Traefik.start(), own: GO },
@@ -39,7 +44,7 @@ describeWithForks()('a rolling deploy', () => {
     ({ program } = buildFork(['streams']));
   });
 
-  for (const { name, program: installed, start, own = [] } of CASES) {
+  for (const { name, program: installed, start, own = NONE } of CASES) {
     describeWith(
       installed !== undefined,
       name,
@@ -50,7 +55,7 @@ describeWithForks()('a rolling deploy', () => {
         const deploy = { balancer, program, times: 1, requests: 10_000, events: '/streams/ticks' };
         const { sent, losses, exits } = await rollingDeploy(deploy);
         console.log(`${name}: ${sent} requests, lost ${JSON.stringify(losses)}`);
-        expect(Object.keys(losses).filter((loss) => !own.includes(loss))).toEqual([]);
+        expect(Object.keys(losses).filter((loss) => !own.test(loss))).toEqual([]);
         expect(sent).toBeGreaterThanOrEqual(10_000);
         expect(exits).toEqual([0, 0, 0]);
       });

@@ -117,7 +117,8 @@ export class Load {
       if (outcome === kind.status) {
         this.answered++;
       } else {
-        this.losses.set(String(outcome), (this.losses.get(String(outcome)) ?? 0) + 1);
+        const what = kind.type === UPLOAD.type ? `${outcome} to an upload` : String(outcome);
+        this.losses.set(what, (this.losses.get(what) ?? 0) + 1);
         if (kind.method !== 'POST' && !kind.body && !kind.events) this.lostRepeatable++;
       }
       await delay(this.pause);
