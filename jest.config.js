@@ -22,8 +22,9 @@ export default {
   setupFilesAfterEnv: ['<rootDir>/test/support/clean-up.ts'],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',
-  // The tests mostly wait for processes, so more of them run side by side than there are processors.
-  maxWorkers: 4,
+  // Many tests wait for processes, so more of them run side by side than there are processors; but not many more, as
+  // others build images and forks.
+  maxWorkers: 3,
   // A bound and no measure: each test waits for what happens, on a busy machine for long.
-  testTimeout: 300_000,
+  testTimeout: 900_000,
 };

@@ -8,7 +8,7 @@ import { codeFor } from './support/readme.js';
 import { start } from './support/service.js';
 
 /** All of units, and those that have told forks once what they may not do. */
-const TESTS = ['src/', 'speed/code-cache', 'speed/image', 'test/environment', 'test/log'];
+const TESTS = ['src/', 'speed/image', 'test/environment', 'test/log'];
 
 /** For a suite in the suite. */
 const LIMIT_MS = 1_200_000;
@@ -48,7 +48,7 @@ it(
     run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle
     run('npm', 'run', 'build');
     run('npm', 'run', 'lint');
-    run('npm', 'test', '--', ...TESTS);
+    run('npm', 'test', '--', '--maxWorkers=2', ...TESTS);
 
     const env = { [name!]: 'postgres://localhost/orders' };
     const { url } = await start(env, { program: join(cwd, 'dist/main.js') });

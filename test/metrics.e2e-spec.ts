@@ -169,7 +169,7 @@ describeWith(
     expect(exits).toEqual([0, 0, 0]);
     expect(await prometheus.query('count(max_over_time(drain_phase{phase="closing"}[10m]) == 1)')).toBe(3);
     prometheus.stop();
-  }, 600_000);
+  });
 });
 
 interface Held {
