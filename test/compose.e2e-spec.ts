@@ -140,6 +140,10 @@ describe('docker compose up', () => {
     expect(published).toEqual([expect.stringMatching(new RegExp(`balancer.*:${balancer}->8080/tcp`))]);
   });
 
+  it('does not tell clients how long the replicas keep a connection, as the balancer closes theirs sooner', async () => {
+    expect([...(await fetch(url)).headers.keys()]).not.toContain('keep-alive');
+  });
+
   it('has no replica killed for its memory by those who post as much as they may', async () => {
     for (let round = 0; round < 20; round++) {
       const statuses = await Promise.all(Array.from({ length: 200 }, () => post(url, 95_000)));

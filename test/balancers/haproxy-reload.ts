@@ -64,6 +64,7 @@ function write(file: string, port: number, generation: string, instances: number
 frontend front
   bind 127.0.0.1:${port}
   http-request return status 200 content-type text/plain string "${generation}" if { path /generation }
+  http-response del-header Keep-Alive
   default_backend instances
 backend instances
   balance roundrobin
