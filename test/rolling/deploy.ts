@@ -16,8 +16,8 @@ export interface Options {
   requests: number;
   /** Where the program sends events without an end, if it does. */
   events?: string;
-  /** How long each client of the load waits between two requests, in milliseconds. */
-  pause?: number;
+  /** How many clients the load has beside those that it always has. */
+  more?: number;
   /** Waited for before an instance joins, and while it leaves. */
   onStart?: (service: Program, port: number) => Promise<void>;
   onDrain?: (service: Program) => Promise<void>;

@@ -59,8 +59,8 @@ export interface LoadOptions {
   host?: string | undefined;
   /** Where it sends events without an end, if it does. */
   events?: string | undefined;
-  /** How long each client waits, if not as above. */
-  pause?: number | undefined;
+  /** Clients more, who ask and send nothing. */
+  more?: number | undefined;
 }
 
 /** A steady mixed load: each of the clients above sends one request after another until it is told to stop. */
@@ -76,16 +76,15 @@ export class Load {
   private readonly running: Promise<void>[];
 
   private readonly host: string;
-  private readonly pause: number;
 
   constructor(
     private readonly port: number,
-    { host = '127.0.0.1', events, pause = PAUSE }: LoadOptions = {},
+    { host = '127.0.0.1', events, more = 0 }: LoadOptions = {},
   ) {
     this.host = host;
-    this.pause = pause;
     const streams = events === undefined ? [] : times(2, { ...EVENTS, path: events });
-    this.running = [...MIX, ...streams].map((kind) => this.client(kind));
+    const others = times(more, { method: 'GET', keepAlive: true, status: 200 });
+    this.running = [...MIX, ...streams, ...others].map((kind) => this.client(kind));
   }
 
   /** How many there are, and so requests at a time. */
@@ -121,7 +120,7 @@ export class Load {
         this.losses.set(what, (this.losses.get(what) ?? 0) + 1);
         if (kind.method !== 'POST' && !kind.body && !kind.events) this.lostRepeatable++;
       }
-      await delay(this.pause);
+      await delay(PAUSE);
     }
     if (agent) agent.destroy();
   }
