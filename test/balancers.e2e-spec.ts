@@ -3,9 +3,9 @@ import type { Balancer } from './balancers/balancer.js';
 import { CADDY, Caddy } from './balancers/caddy.js';
 import { EnvoySidecar } from './balancers/envoy-sidecar.js';
 import { ENVOY, Envoy } from './balancers/envoy.js';
-import { HAProxyReload } from './balancers/haproxy-reload.js';
+import { startHAProxyReload } from './balancers/haproxy-reload.js';
 import { HAPROXY, HAProxy } from './balancers/haproxy.js';
-import { KEEPS_IDLE, NGINX, Nginx } from './balancers/nginx.js';
+import { KEEPS_IDLE, NGINX, startNginxReload } from './balancers/nginx.js';
 import { TRAEFIK, Traefik } from './balancers/traefik.js';
 import { rollingDeploy } from './rolling/deploy.js';
 import { buildFork, describeWithForks } from './support/fork.js';
@@ -29,8 +29,8 @@ const GO = /^(EPIPE|ECONNRESET|431) to an upload$/;
 
 const CASES: Case[] = [
   { name: 'HAProxy, with slots', program: HAPROXY, start: async () => HAProxy.start('inter 2s fall 2') },
-  { name: 'HAProxy, reloaded', program: HAPROXY, start: async () => HAProxyReload.start() },
-  { name: 'nginx, reloaded', program: NGINX, start: async () => Nginx.start(), own: KEEPS_IDLE ? NONE : /^ECONNRESET/ },
+  { name: 'HAProxy, reloaded', program: HAPROXY, start: startHAProxyReload },
+  { name: 'nginx, reloaded', program: NGINX, start: startNginxReload, own: KEEPS_IDLE ? NONE : /^ECONNRESET/ },
   { name: 'Envoy, told by a file', program: ENVOY, start: async () => Envoy.start() },
   { name: 'Envoy, as sidecars as well', program: ENVOY, start: async () => EnvoySidecar.start() },
   { name: 'Traefik, told by a file', program: TRAEFIK, start: async () => Traefik.start(), own: GO },

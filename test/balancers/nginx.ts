@@ -1,63 +1,24 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { freePort } from '../support/free-port.js';
-import { Program, emptyFolder } from '../support/service.js';
-import { type Balancer, type Instance, installed, until } from './balancer.js';
+import { Program } from '../support/service.js';
+import { installed } from './balancer.js';
+import { Reloaded } from './reloaded.js';
 
 export const NGINX = installed('nginx');
 
 /** From 1.29.3 on it can keep what clients hold idle open through a reload. */
 export const KEEPS_IDLE = NGINX !== undefined && version(NGINX) >= 1_029_003;
 
-/** nginx with a list of instances, which is written anew and read by a reload. */
-export class Nginx implements Balancer {
-  private readonly instances: number[] = [];
-  private generation = 0;
-
-  private constructor(
-    readonly port: number,
-    private readonly folder: string,
-    private readonly program: Program,
-  ) {}
-
-  static async start(): Promise<Nginx> {
-    const [port, folder] = [await freePort(), emptyFolder()];
-    write(folder, port, '0', []);
-    const program = new Program(NGINX!, ['-p', folder, '-c', 'nginx.conf', '-g', 'daemon off;', '-e', 'stderr'], {});
-    const balancer = new Nginx(port, folder, program);
-    await until(port, '/generation', (text) => text === '0');
-    return balancer;
-  }
-
-  async join({ port }: Instance): Promise<void> {
-    this.instances.push(port);
-    await this.reload();
-  }
-
-  async leave({ service, port }: Instance): Promise<void> {
-    this.instances.splice(this.instances.indexOf(port), 1);
-    await this.reload();
-    service.kill('SIGTERM');
-    await service.exit;
-  }
-
-  stop(): void {
-    this.program.kill('SIGTERM');
-  }
-
-  private async reload(): Promise<void> {
-    const generation = String(++this.generation);
-    write(this.folder, this.port, generation, this.instances);
-    this.program.kill('SIGHUP');
-    await until(this.port, '/generation', (text) => text === generation);
-  }
+export async function startNginxReload(): Promise<Reloaded> {
+  return Reloaded.start({
+    file: 'nginx.conf',
+    configuration,
+    run: (folder) => new Program(NGINX!, ['-p', folder, '-c', 'nginx.conf', '-g', 'daemon off;', '-e', 'stderr'], {}),
+    signal: 'SIGHUP',
+  });
 }
 
-function write(folder: string, port: number, generation: string, instances: number[]): void {
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `pid nginx.pid;
+function configuration(port: number, generation: string, instances: number[]): string {
+  return `pid nginx.pid;
 ${process.getuid?.() === 0 ? 'user root; # or its workers could not write into this folder' : ''}
 worker_processes 2;
 error_log stderr;
@@ -86,8 +47,7 @@ ${KEEPS_IDLE ? '    keepalive_min_timeout 15s;' : ''}
     }
   }
 }
-`,
-  );
+`;
 }
 
 /** 1.22.1 as 1,022,001. */

@@ -19,9 +19,8 @@ const SCRIPTS = {
 /** The base as it is, but in a namespace of its own and with the image to test; and what the suite needs beside it. */
 export function manifests(namespace: string, image?: string): KubernetesObject[] {
   const objects = [...render(`${FOLDER}/base`), localService(), scripts()];
-  for (const { kind, metadata, spec } of objects) {
-    if (kind === 'Namespace') metadata.name = namespace;
-    else metadata.namespace = namespace;
+  moveTo(namespace, objects);
+  for (const { spec } of objects) {
     // No other Pod of the cluster has it: a node can be drained of the suite's alone.
     if (spec?.template) spec.template.metadata.labels.suite = namespace;
     for (const container of spec?.template?.spec?.containers ?? []) {
@@ -44,13 +43,17 @@ export function overlays(namespace: string): Record<string, KubernetesObject[]> 
   return Object.fromEntries(
     folders.map((folder) => {
       const objects = render(`${FOLDER}/${folder}`);
-      for (const { kind, metadata } of objects) {
-        if (kind === 'Namespace') metadata.name = namespace;
-        else metadata.namespace = namespace;
-      }
+      moveTo(namespace, objects);
       return [folder, objects];
     }),
   );
+}
+
+function moveTo(namespace: string, objects: KubernetesObject[]): void {
+  for (const { kind, metadata } of objects) {
+    if (kind === 'Namespace') metadata.name = namespace;
+    else metadata.namespace = namespace;
+  }
 }
 
 export interface Loader {
