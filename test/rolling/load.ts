@@ -1,6 +1,11 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
+interface Target {
+  host: string;
+  port: number;
+}
+
 /** What one client does over and over. */
 interface Kind {
   method: 'GET' | 'HEAD' | 'POST';
@@ -75,13 +80,10 @@ export class Load {
   private stopping = false;
   private readonly running: Promise<void>[];
 
-  private readonly host: string;
+  private readonly target: Target;
 
-  constructor(
-    private readonly port: number,
-    { host = '127.0.0.1', events, more = 0 }: LoadOptions = {},
-  ) {
-    this.host = host;
+  constructor(port: number, { host = '127.0.0.1', events, more = 0 }: LoadOptions = {}) {
+    this.target = { host, port };
     const streams = events === undefined ? [] : times(2, { ...EVENTS, path: events });
     const others = times(more, { method: 'GET', keepAlive: true, status: 200 });
     this.running = [...MIX, ...streams, ...others].map((kind) => this.client(kind));
@@ -112,7 +114,9 @@ export class Load {
     const agent = kind.keepAlive && new Agent({ keepAlive: true });
     while (!this.stopping) {
       this.sent++;
-      const outcome = await this.send(kind, agent).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
+      const outcome = await send(this.target, kind, agent).catch(
+        (error: NodeJS.ErrnoException) => error.code ?? error.message,
+      );
       if (outcome === kind.status) {
         this.answered++;
       } else {
@@ -124,48 +128,53 @@ export class Load {
     }
     if (agent) agent.destroy();
   }
-
-  private async send(kind: Kind, agent: Agent | false): Promise<number> {
-    const { method, path = '/', body, type, chunked = false, expect = false } = kind;
-    const { events = false, slowness = 0 } = kind;
-    return new Promise((done, fail) => {
-      const outgoing = request(
-        {
-          port: this.port,
-          host: this.host,
-          path,
-          method,
-          agent,
-          headers: {
-            ...(type !== undefined && { 'Content-Type': type }),
-            ...(body && !chunked && { 'Content-Length': body.length }),
-            ...(expect && { Expect: '100-continue' }),
-          },
-        },
-        (response) => {
-          response.on('error', fail);
-          response.on('end', () => done(response.complete ? response.statusCode! : 0));
-          response.resume();
-          if (events) {
-            // Whoever has taken what they wanted goes, if the service has not ended it before.
-            setTimeout(() => {
-              done(response.statusCode!);
-              outgoing.destroy();
-            }, 1000);
-          }
-        },
-      );
-      outgoing.on('error', fail);
-      if (expect) {
-        outgoing.flushHeaders();
-        // Caddy sends two of them: its own, and that of the service.
-        outgoing.once('continue', () => outgoing.end(body));
-      } else if (body && slowness > 0) {
-        outgoing.write(body.subarray(0, 1000));
-        setTimeout(() => outgoing.end(body.subarray(1000)), slowness);
-      } else {
-        outgoing.end(body);
-      }
-    });
-  }
 }
+
+/** Sends one request of a kind, and gives the status of its answer once that has come in whole; fails if it does not. */
+export async function send({ host, port }: Target, kind: Kind, agent: Agent | false): Promise<number> {
+  const { method, path = '/', body, type, chunked = false, expect = false } = kind;
+  const { events = false, slowness = 0 } = kind;
+  return new Promise((done, fail) => {
+    const outgoing = request(
+      {
+        host,
+        port,
+        path,
+        method,
+        agent,
+        headers: {
+          ...(type !== undefined && { 'Content-Type': type }),
+          ...(body && !chunked && { 'Content-Length': body.length }),
+          ...(expect && { Expect: '100-continue' }),
+        },
+      },
+      (response) => {
+        response.on('error', fail);
+        response.on('end', () => done(response.complete ? response.statusCode! : 0));
+        response.resume();
+        if (events) {
+          // Whoever has taken what they wanted goes, if the service has not ended it before.
+          setTimeout(() => {
+            done(response.statusCode!);
+            outgoing.destroy();
+          }, 1000);
+        }
+      },
+    );
+    outgoing.on('error', fail);
+    // Node's client leaves a connection without a listener when the answer was complete and writing the body fails then.
+    outgoing.on('socket', (socket) => socket.off('error', ignore).on('error', ignore));
+    if (expect) {
+      outgoing.flushHeaders();
+      // Caddy sends two of them: its own, and that of the service.
+      outgoing.once('continue', () => outgoing.end(body));
+    } else if (body && slowness > 0) {
+      outgoing.write(body.subarray(0, 1000));
+      setTimeout(() => outgoing.end(body.subarray(1000)), slowness);
+    } else {
+      outgoing.end(body);
+    }
+  });
+}
+
+function ignore(): void {}
