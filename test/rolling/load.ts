@@ -162,7 +162,7 @@ export async function send({ host, port }: Target, kind: Kind, agent: Agent | fa
       },
     );
     outgoing.on('error', fail);
-    // Node's client leaves a connection without a listener when the answer was complete and writing the body fails then.
+    // Node 20's client leaves a connection without a listener when the answer was complete and writing the body fails then.
     outgoing.on('socket', (socket) => socket.off('error', ignore).on('error', ignore));
     if (expect) {
       outgoing.flushHeaders();
