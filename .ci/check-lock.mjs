@@ -8,7 +8,8 @@ const problems = process.argv.slice(2).flatMap((file) => {
     `${from}/node_modules/${name}`.replace(/^\//, '') in packages ||
     (from !== '' && has(name, from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/')))));
   return Object.entries(packages)
-    .filter(([path]) => path !== '')
+    // Neither the project itself nor its workspaces come from a registry.
+    .filter(([path, { link }]) => path.includes('node_modules/') && !link)
     .flatMap(([path, { integrity, resolved = '', inBundle, optionalDependencies = {} }]) => {
       const left = Object.keys(optionalDependencies).filter((name) => !has(name, path));
       const found = left.map((name) => `${name}, which ${path} has for some platform, is left out`);
