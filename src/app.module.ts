@@ -1,13 +1,12 @@
-import { Module, type OnModuleDestroy } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { PortBindingModule } from 'port-binding/nest';
 import { DelayModule } from './delay/delay.module.js';
-import { Drain } from './drain/drain.js';
-import { DrainModule } from './drain/drain.module.js';
 import { EnvironmentModule } from './environment.js';
 import { HealthModule } from './health/health.module.js';
+import { HttpServerModule } from './http/http-server.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { LoggerModule } from './logger.js';
 import { MetricsModule } from './metrics/metrics.module.js';
-import { PortBindingModule } from './port-binding/port-binding.module.js';
 import { RequestLogModule } from './request-log/request-log.module.js';
 
 @Module({
@@ -15,7 +14,7 @@ import { RequestLogModule } from './request-log/request-log.module.js';
     EnvironmentModule,
     LoggerModule,
     PortBindingModule,
-    DrainModule,
+    HttpServerModule,
     HealthModule,
     InstanceModule,
     MetricsModule,
@@ -23,11 +22,4 @@ import { RequestLogModule } from './request-log/request-log.module.js';
     DelayModule,
   ],
 })
-export class AppModule implements OnModuleDestroy {
-  constructor(private readonly drain: Drain) {}
-
-  /** Here, because Nest destroys the root module first: the others keep what requests need until all are answered. */
-  async onModuleDestroy(): Promise<void> {
-    await this.drain.run();
-  }
-}
+export class AppModule {}

@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import * as v from 'valibot';
 import { type Environment, EnvironmentModule, environmentSchema, validate } from './environment.js';
 import { ENVIRONMENT } from '../test/support/environment.js';
-import { Refusal } from './refusal.js';
+import { StartupError } from 'port-binding';
 
 const DEFAULTS = {
   PORT: 3000,
@@ -25,8 +25,8 @@ function refusal(variables: Record<string, string>): string {
   try {
     valid(variables);
   } catch (error) {
-    expect(error).toBeInstanceOf(Refusal);
-    return (error as Refusal).message;
+    expect(error).toBeInstanceOf(StartupError);
+    return (error as StartupError).message;
   }
   throw new Error('was not refused');
 }

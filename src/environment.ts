@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { ConfigModule } from '@nestjs/config';
 import * as v from 'valibot';
-import { Refusal } from './refusal.js';
+import { StartupError } from 'port-binding';
 
 /** Nest's log levels, the most severe first. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
@@ -93,7 +93,7 @@ export type Environment = v.InferOutput<typeof environmentSchema>;
  * variable that its own environment lacks.
  *
  * @param sources where they come from: a later one wins over those before it
- * @throws {Refusal} a line for each invalid variable
+ * @throws {StartupError} a line for each invalid variable
  */
 export function validate(...sources: Record<string, unknown>[]): Environment {
   const given = sources.flatMap((variables) => Object.entries(variables)).filter(([, value]) => value !== '');
@@ -101,7 +101,7 @@ export function validate(...sources: Record<string, unknown>[]): Environment {
   const absent = Object.keys(environmentSchema.entries).map((name) => [name, undefined]);
   const result = v.safeParse(environmentSchema, Object.fromEntries([...absent, ...given]));
   if (!result.success) {
-    throw new Refusal(result.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`).join('\n'));
+    throw new StartupError(result.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`).join('\n'));
   }
   return result.output;
 }
@@ -114,7 +114,7 @@ export const EnvironmentModule = ConfigModule.forRoot({
   validatePredefined: false,
   validate: (file) => validate(file, process.env),
 }).catch((error: Error) => {
-  throw error instanceof Refusal ? error : new Refusal(`The file .env cannot be read: ${error.message}.`);
+  throw error instanceof StartupError ? error : new StartupError(`The file .env cannot be read: ${error.message}.`);
 });
 
 function milliseconds(preset: string, description: string) {

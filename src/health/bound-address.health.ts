@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { PortBinding } from '../port-binding/port-binding.js';
+import { PortBinding } from 'port-binding/nest';
 
 @Injectable()
 export class BoundAddressHealth {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { Drain } from '../drain/drain.js';
+import { Drain } from 'port-binding/nest';
 import { EnvironmentModule } from '../environment.js';
 import { HealthModule } from './health.module.js';
 

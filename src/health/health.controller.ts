@@ -1,11 +1,20 @@
+import type { IncomingMessage } from 'node:http';
 import { Controller, Get, Header, VERSION_NEUTRAL } from '@nestjs/common';
 import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
-import { PortBinding } from '../port-binding/port-binding.js';
+import { PortBinding } from 'port-binding/nest';
 import { BoundAddressHealth } from './bound-address.health.js';
 import { ReadinessHealth } from './readiness.health.js';
 
+/** Where platforms ask how the service is: they are told these paths once. */
+const PATH = 'health';
+
+/** Recognises requests for `/health`, and for what is below it. */
+export function isHealth({ url = '' }: Pick<IncomingMessage, 'url'>): boolean {
+  return url.startsWith(`/${PATH}`) && /^[/?]?$/.test(url.charAt(PATH.length + 1));
+}
+
 // Whatever version of an API the service has: platforms are told these paths once.
-@Controller({ path: 'health', version: VERSION_NEUTRAL })
+@Controller({ path: PATH, version: VERSION_NEUTRAL })
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,

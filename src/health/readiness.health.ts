@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { Drain } from '../drain/drain.js';
+import { Drain } from 'port-binding/nest';
 
 @Injectable()
 export class ReadinessHealth {

@@ -3,9 +3,8 @@ import { expect, it } from '@jest/globals';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
 import type { Request } from 'express';
+import { Drain, PortBinding } from 'port-binding/nest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { Drain } from '../drain/drain.js';
-import { PortBinding } from '../port-binding/port-binding.js';
 import { InstanceController } from './instance.controller.js';
 
 it('describes the instance by the port that it is bound to', async () => {

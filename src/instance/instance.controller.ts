@@ -2,11 +2,10 @@ import { hostname } from 'node:os';
 import { Controller, Get, Header, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Request } from 'express';
-import { Drain } from '../drain/drain.js';
+import { Drain, PortBinding } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
 import { name, version } from '../package-json.js';
 import { readPage } from '../page.js';
-import { PortBinding } from '../port-binding/port-binding.js';
 
 /** Which instance answered: enough to see a load balancer at work. */
 interface Instance {

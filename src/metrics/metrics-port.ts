@@ -1,8 +1,8 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { listen } from 'port-binding';
 import type { Environment } from '../environment.js';
-import { bind } from '../port-binding/port-binding.js';
 import { Metrics } from './metrics.js';
 
 /** Metrics on a port of their own, which a router need not show to the world. It is open until the process ends. */
@@ -24,7 +24,7 @@ export class MetricsPort implements OnApplicationBootstrap {
         response.writeHead(500).end();
       });
     });
-    const bound = await bind(server, 'METRICS_PORT', port, this.config.get('HOST', { infer: true }));
+    const bound = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
     this.logger.log(`Metrics on port ${bound.port}`, { ...bound });
   }
 

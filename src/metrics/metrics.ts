@@ -1,11 +1,9 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Gauge, Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
-import { Drain, PHASES } from '../drain/drain.js';
+import { Connections, Drain, PHASES, PortBinding } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
-import { HttpServer } from '../http-server/http-server.js';
 import { name, version } from '../package-json.js';
-import { PortBinding } from '../port-binding/port-binding.js';
 import { RequestDurations } from './request-durations.js';
 
 /** Of the library's own, those that are no counters but called so: Prometheus' own check of names refuses them. */
@@ -18,14 +16,14 @@ export class Metrics implements OnApplicationBootstrap {
   private own: Registry | undefined;
 
   constructor(
-    private readonly httpServer: HttpServer,
+    private readonly connections: Connections,
     private readonly drain: Drain,
     private readonly portBinding: PortBinding,
     private readonly config: ConfigService<Environment, true>,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.httpServer.connections.on('ended', (response, ms) => this.durations.add(response, ms));
+    this.connections.on('ended', (response, ms) => this.durations.add(response, ms));
   }
 
   /**
@@ -52,7 +50,7 @@ export class Metrics implements OnApplicationBootstrap {
 
   private register(client: typeof import('prom-client')): Registry {
     const own = new client.Registry();
-    const { connections } = this.httpServer;
+    const { connections } = this;
     const gauge = (metric: string, help: string, labelNames: string[], set: (gauge: Gauge) => void) => {
       const it: Gauge = new client.Gauge({ name: metric, help, labelNames, registers: [own], collect: () => set(it) });
     };

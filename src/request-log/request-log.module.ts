@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { HttpServerModule } from '../http-server/http-server.module.js';
+import { PortBindingModule } from 'port-binding/nest';
 import { RequestLog } from './request-log.js';
 
-@Module({ imports: [HttpServerModule], providers: [RequestLog] })
+@Module({ imports: [PortBindingModule], providers: [RequestLog] })
 export class RequestLogModule {}

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Request } from 'express';
-import { HttpServer } from '../http-server/http-server.js';
-import { isHealth } from '../http-server/request-target.js';
+import { Connections } from 'port-binding/nest';
+import { isHealth } from '../health/health.controller.js';
 
 /** What takes longer, in milliseconds, is worth a line: routers in front give up at thirty times that. */
 const SLOW_MS = 1000;
@@ -26,11 +26,11 @@ export class RequestLog implements OnApplicationBootstrap {
   private lines = 0;
   private leftOut = 0;
 
-  constructor(private readonly httpServer: HttpServer) {}
+  constructor(private readonly connections: Connections) {}
 
   onApplicationBootstrap(): void {
     const all = Logger.isLevelEnabled('debug');
-    const { connections } = this.httpServer;
+    const { connections } = this;
     connections.on('ended', (response, ms, bytes) => {
       // A draining instance says so to every check, and once in the log.
       if (connections.closing && response.statusCode === 503 && isHealth(response.req)) return;

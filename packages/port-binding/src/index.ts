@@ -1,1 +1,6 @@
-export const x = 1;
+export type { BoundsOptions } from './overload/bounds.js';
+export type { DrainOptions } from './drain/drain.js';
+export { type ListenOptions, listen } from './listen.js';
+export { parsePort } from './port.js';
+export { type ServeOptions, type Service, serve } from './serve.js';
+export { StartupError } from './startup-error.js';

@@ -1,1 +1,69 @@
-export const x = 1;
+import type { AddressInfo } from 'node:net';
+import { type INestApplication, Injectable, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { Connections } from './connections/connections.js';
+import { Drain, PHASES } from './drain/drain.js';
+import { type ServeOptions, serveWith } from './serve.js';
+
+export { Connections, Drain, PHASES };
+
+/** The bound address. */
+@Injectable()
+export class PortBinding {
+  private bound: AddressInfo | undefined;
+
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  /** What the listening socket is bound to: never the requested port. */
+  get address(): AddressInfo {
+    // A test may listen without `serve()`.
+    return this.bound ?? (this.adapterHost.httpAdapter.getHttpServer().address() as AddressInfo);
+  }
+
+  /** Kept, because a socket that is closed has no address, and its last requests may ask for it. */
+  set address(address: AddressInfo) {
+    this.bound = address;
+  }
+}
+
+/**
+ * Makes `PortBinding`, `Drain` and `Connections` available to modules that import it. When the application closes, the last
+ * response is out before any other module is destroyed.
+ */
+@Module({
+  providers: [
+    PortBinding,
+    { provide: Connections, useFactory: () => new Connections() },
+    { provide: Drain, useFactory: (connections: Connections) => new Drain(connections), inject: [Connections] },
+  ],
+  exports: [PortBinding, Drain, Connections],
+})
+export class PortBindingModule implements OnModuleDestroy {
+  constructor(
+    private readonly drain: Drain,
+    modules: ModulesContainer,
+  ) {
+    // Nest destroys modules in the order of their distance from the root module, which has 0. What requests need, such as a
+    // database, has to outlive them.
+    for (const module of modules.values()) if (module.metatype === PortBindingModule) module.distance = -1;
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.drain.run();
+  }
+}
+
+/**
+ * Initialises an application with `PortBindingModule` and serves it: see `serve` of `port-binding`. At its end, all of
+ * Nest's shutdown hooks run after the last response.
+ */
+export async function serve(app: INestApplication, options: Omit<ServeOptions, 'close'>): Promise<AddressInfo> {
+  const portBinding = app.get(PortBinding);
+  await app.init();
+  portBinding.address = await serveWith(app.get(Connections), app.get(Drain), app.getHttpServer(), {
+    logger: new Logger(PortBinding.name),
+    ...options,
+    close: () => app.close(),
+  });
+  return portBinding.address;
+}

@@ -1,6 +1,7 @@
-import { IncomingMessage, ServerResponse, createServer } from 'node:http';
+import { IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
 import { type NestApplicationOptions, StreamableFile } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { prepareForExpress } from './request-target.js';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
 /** Statuses whose answers Express strips of what tells of a body. */
@@ -23,12 +24,20 @@ export class JsonAdapter extends ExpressAdapter {
     if (options.httpsOptions || options.forceCloseConnections || options.return503OnClosing) {
       return super.initHttpServer(options);
     }
-    const app = this.getInstance<{ request: object; response: object } & (() => void)>();
+    const app = this.getInstance<{ request: object; response: object } & RequestListener>();
     class BornRequest extends IncomingMessage {}
     class BornResponse extends ServerResponse {}
     app.request = Object.setPrototypeOf(BornRequest.prototype, app.request) as object;
     app.response = Object.setPrototypeOf(BornResponse.prototype, app.response) as object;
-    this.httpServer = createServer({ IncomingMessage: BornRequest, ServerResponse: BornResponse }, app);
+    this.httpServer = createServer(
+      {
+        IncomingMessage: BornRequest,
+        ServerResponse: BornResponse,
+        // Node looks for connections past their timeouts every 30 s by default: a limit of 10 s would fire after up to 40 s.
+        connectionsCheckingInterval: 1000,
+      },
+      (request, response) => prepareForExpress(request, response) && app(request, response),
+    );
   }
 
   /** Nest's parsers, but only for a request that has a body: that it has none, each of them takes long to see. */

@@ -1,9 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BadRequestException } from '@nestjs/common';
 
 /** Visible ASCII but for `#`, as a client keeps the fragment to itself (RFC 3986). */
 const ORIGIN_FORM = /^\/[!"$-~]*$/;
-
-const HEALTH = /^\/health(?![^/?])/;
 
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/i;
 
@@ -22,7 +21,22 @@ export function originForm({ method, url = '' }: Pick<IncomingMessage, 'method' 
   return originForm({ method, url: rest.startsWith('/') ? rest : `/${rest}` });
 }
 
-/** What asks how the service is: `/health`, and what is below it. */
-export function isHealth({ url = '' }: Pick<IncomingMessage, 'url'>): boolean {
-  return HEALTH.test(url);
+/**
+ * Makes a request one that Express understands, or answers it when that is not possible.
+ *
+ * @returns false when it is answered
+ */
+export function prepareForExpress(request: IncomingMessage, response: ServerResponse): boolean {
+  const { method, headers } = request;
+  const target = originForm(request);
+  if (target === undefined) {
+    const error = new BadRequestException('Invalid request target');
+    response.writeHead(error.getStatus(), { 'Content-Type': 'application/json; charset=utf-8' });
+    response.end(JSON.stringify(error.getResponse()));
+    return false;
+  }
+  request.url = target;
+  // `If-None-Match: *` is for clients that write. Express would answer a reader with 304, a health check too.
+  if ((method === 'GET' || method === 'HEAD') && headers['if-none-match'] === '*') delete headers['if-none-match'];
+  return true;
 }

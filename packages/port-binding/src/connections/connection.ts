@@ -1,0 +1,102 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { lingeringClose } from './lingering-close.js';
+
+/** One connection of HTTP/1.1: its requests in flight, which response says `Connection: close`, and its end. */
+export class Connection {
+  /** Requests that wait for a response, or for the rest of one. */
+  inFlight = 0;
+  /** Requests that Node keeps in memory: those in flight, and the ones behind a `Connection: close`. */
+  requests = 0;
+  /** When the newest request arrived, by `performance.now()`. */
+  arrivedAt = 0;
+  /** When the connection was accepted, a request arrived, or a response ended, whichever was last. */
+  usedAt = performance.now();
+  /** True when nothing that arrives is a request any more. */
+  inputIgnored = false;
+  private newest: ServerResponse | undefined;
+  /** The response that says `Connection: close`. */
+  private last: ServerResponse | undefined;
+  private pipelining = false;
+  private sentBefore = 0;
+
+  constructor(readonly socket: Socket) {
+    // Node calls this to close a connection behind its last response, and does not look for an unread body.
+    const close = socket.destroySoon.bind(socket);
+    let closing = false;
+    socket.destroySoon = () => {
+      if (!closing) lingeringClose(socket, this.newest?.req, this.pipelining, close);
+      closing = true;
+    };
+  }
+
+  /** The newest response, if it has not gone out whole. */
+  get unfinished(): ServerResponse | undefined {
+    return this.inFlight > 0 ? this.newest : undefined;
+  }
+
+  /** @returns false when the request gets no response, because one before it has said `Connection: close` */
+  requestArrived(response: ServerResponse): boolean {
+    this.pipelining ||= this.inFlight > 0;
+    this.requests++;
+    if (this.last?.headersSent) {
+      this.ignoreInput();
+      return false;
+    }
+    this.newest = response;
+    this.usedAt = this.arrivedAt = performance.now();
+    this.inFlight++;
+    return true;
+  }
+
+  /** The response to a request has ended, whole or not. */
+  responseEnded(): void {
+    this.inFlight--;
+    this.requests--;
+    this.usedAt = performance.now();
+    if (this.inputIgnored) this.closeIfIdle();
+    // An idle connection need not keep a request in memory. A body that nobody has read may still be coming.
+    if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
+  }
+
+  /**
+   * How many bytes have gone out since this was asked last: those of the response that has just ended, header included.
+   * Unknown where requests are pipelined, because Node then sends parts of the next response first.
+   */
+  takeBytesSent(): number | undefined {
+    const { bytesWritten } = this.socket;
+    const sent = bytesWritten - this.sentBefore;
+    this.sentBefore = bytesWritten;
+    return this.pipelining ? undefined : sent;
+  }
+
+  /**
+   * Makes the newest response say `Connection: close`, and takes that back from the one that was the newest before. Node
+   * closes the connection behind the response that says so, and would drop the responses to requests pipelined after it.
+   */
+  announceClose(): void {
+    if (this.inFlight === 0 || this.newest === undefined || this.newest.headersSent) return;
+    this.last?.removeHeader('Connection');
+    this.last = this.newest.setHeader('Connection', 'close');
+  }
+
+  /** Closes a connection without a whole request, be it idle or halfway through a header. */
+  closeIfIdle(): void {
+    if (this.inFlight === 0) this.socket.destroySoon();
+  }
+
+  /** After an upgrade, the new protocol decides how the connection ends. */
+  handOver(): void {
+    Reflect.deleteProperty(this.socket, 'destroySoon');
+  }
+
+  /** Reads on without parsing: thousands of requests that get no response would delay everybody else's. */
+  ignoreInput(): void {
+    if (this.inputIgnored) return;
+    this.inputIgnored = this.pipelining = true;
+    const { socket } = this;
+    const parsers = socket.listeners('data') as (() => void)[];
+    socket.on('data', () => undefined); // Node's parser reads past the stream until somebody listens.
+    for (const parser of parsers) socket.off('data', parser);
+  }
+}

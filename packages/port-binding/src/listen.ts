@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { StartupError } from './startup-error.js';
+
+export interface ListenOptions {
+  /** The requested port; 0 lets the operating system choose one. */
+  port: number;
+  /** The address or host name to bind. Without it the server listens on every interface, IPv6 and IPv4. */
+  host?: string | undefined;
+}
+
+/**
+ * From the requested port to the bound address (https://12factor.net/port-binding).
+ *
+ * @returns the bound address, as the listening socket reports it
+ * @throws {StartupError} when the port cannot be bound. No other port is tried: nobody would look for the service there.
+ */
+export async function listen(server: Server, { port, host }: ListenOptions): Promise<AddressInfo> {
+  try {
+    await once(server.listen({ port, ...(host !== undefined && { host }) }), 'listening');
+  } catch (error) {
+    throw new StartupError(wayOut(error as NodeJS.ErrnoException, port, host), { cause: error });
+  }
+  return server.address() as AddressInfo;
+}
+
+function wayOut(error: NodeJS.ErrnoException, port: number, host?: string): string {
+  const everyInterface = 'leave the host out to bind every interface';
+  if (error.syscall === 'getaddrinfo') {
+    return `The host ${host} does not resolve to an address: correct the name, or ${everyInterface}.`;
+  }
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} is taken by another program: stop that one, choose another port, or choose 0 to let the operating system choose.`;
+    case 'EACCES':
+      return `Port ${port} is privileged and permission to bind it was denied: choose a port above 1023 and map port ${port} onto it.`;
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+      return `The host ${host} is no address of this machine: choose one that is, or ${everyInterface}.`;
+    case 'EINVAL': // A link-local address without its zone may be on any interface (RFC 4007).
+      return `The host ${host} names no interface of this machine: add one, as in fe80::1%eth0, or ${everyInterface}.`;
+    default:
+      return `Port ${port} cannot be bound: ${error.message}.`;
+  }
+}

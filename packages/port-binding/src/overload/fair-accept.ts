@@ -1,0 +1,96 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Connection } from '../connections/connection.js';
+import type { Connections } from '../connections/connections.js';
+
+/** How long requests may be read in one event-loop turn while somebody waits to be accepted, in milliseconds. */
+const TURN_MS = 20;
+
+/**
+ * How long those who wait to be accepted go first, in milliseconds: enough for the 511 that the kernel holds by Node's
+ * default. It has an end because each long turn brings another newcomer, and then nobody else would be read.
+ */
+const ACCEPT_MS = 50;
+
+/** With more requests in flight, no more are read until they are answered: the 64 kB that Node reads at once are 2,000. */
+const LONG_PIPELINE = 100;
+
+/**
+ * Lets new connections in while others keep the program busy. Node accepts one connection per event-loop turn, however
+ * many wait, and reads 64 kB of every connection in a turn: up to 2,000 requests of each. So a turn that is long while new
+ * connections come is cut short, and they are accepted first, a platform's probes among them.
+ */
+export class FairAccept {
+  /** Undefined when the turn is not watched. */
+  private turnEnds: number | undefined;
+  /** How many connections were accepted by the end of the last watched turn, and of the one before. */
+  private accepted = 0;
+  private acceptedBefore = 0;
+  private readonly paused: Connection[] = [];
+  /** Connections whose pipeline is long: not read until most of it is answered. */
+  private readonly held = new Set<Connection>();
+  /** The connection that was accepted last, until it sends a request, which may be there already. */
+  private newcomer: Connection | undefined;
+
+  constructor(private readonly connections: Connections) {
+    connections.on('ended', () => {
+      for (const connection of this.held) this.readOn(connection);
+    });
+  }
+
+  connectionAccepted(connection: Connection): void {
+    this.newcomer = connection;
+  }
+
+  /** When the event-loop turn has lasted long enough, this is the last request that is read in it. */
+  requestArrived(connection: Connection): void {
+    if (connection === this.newcomer) this.newcomer = undefined;
+    if (connection.inFlight === LONG_PIPELINE + 1) void this.acceptFirst();
+    // A turn is watched only if a connection came in it or in the last one: a look at the clock for each request is dear.
+    if (this.turnEnds === undefined && this.connections.accepted !== this.acceptedBefore) {
+      this.turnEnds = performance.now() + TURN_MS;
+      globalThis.setImmediate(() => this.endTurn());
+    } else if (this.turnEnds !== undefined && performance.now() > this.turnEnds) {
+      this.turnEnds = Infinity;
+      void this.acceptFirst();
+    }
+  }
+
+  /**
+   * Reads nothing from any connection but the newcomer's until those are accepted that wait for it. Then it reads on,
+   * first from those that have asked for least.
+   */
+  async acceptFirst(): Promise<void> {
+    await Promise.resolve(); // Node's parser is done then: a connection that Node pauses itself is for Node to resume.
+    for (const connection of this.connections) {
+      if (connection === this.newcomer || connection.socket.isPaused()) continue;
+      connection.socket.pause();
+      this.paused.push(connection);
+    }
+    if (this.connections.paused) return;
+    this.connections.paused = true;
+    await setImmediate(); // the end of this turn
+    const end = performance.now() + ACCEPT_MS;
+    for (let accepted = -1; accepted !== this.connections.accepted && performance.now() < end;) {
+      ({ accepted } = this.connections);
+      await setImmediate();
+    }
+    this.connections.paused = false;
+    const paused = this.paused.splice(0).toSorted((a, b) => a.requests - b.requests);
+    for (const connection of paused) this.readOn(connection);
+  }
+
+  private readOn(connection: Connection): void {
+    if (connection.inFlight > LONG_PIPELINE) {
+      this.held.add(connection);
+    } else {
+      this.held.delete(connection);
+      connection.socket.resume();
+    }
+  }
+
+  private endTurn(): void {
+    this.turnEnds = undefined;
+    this.acceptedBefore = this.accepted;
+    ({ accepted: this.accepted } = this.connections);
+  }
+}

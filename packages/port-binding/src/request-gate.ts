@@ -1,0 +1,28 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Connections } from './connections/connections.js';
+import type { Bounds } from './overload/bounds.js';
+
+/**
+ * Stands in front of whatever listens to a server's requests: counts each of them, and lets through those that get a
+ * response. Call it when all listeners are there, because it takes their place.
+ */
+export function installRequestGate(server: Server, connections: Connections, bounds: Bounds | undefined): void {
+  const listeners = server.listeners('request');
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    for (const listener of listeners) listener.call(server, request, response);
+  };
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    const accepted = connections.requestArrived(response);
+    if (bounds !== undefined && !bounds.admit(request, response)) return;
+    if (!accepted) return;
+    // During a drain, one event-loop turn later: by then the parser has shown what else is in the same segment, and only
+    // the last response may say `Connection: close`.
+    if (connections.closing) setImmediate(handle, request, response);
+    else handle(request, response);
+  });
+  for (const event of ['upgrade', 'connect']) {
+    if (server.listenerCount(event) === 0) continue; // Node then takes an upgrade for an ordinary request.
+    server.prependListener(event, ({ socket }: IncomingMessage) => connections.upgrade(socket));
+  }
+}
