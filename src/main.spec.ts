@@ -52,7 +52,7 @@ it('writes a refusal to standard error, and ends with status 1', async () => {
   process.env['HOST'] = '192.0.2.1'; // no address of any machine (RFC 5737)
   await import('./main.js');
   expect(await exited).toBe(1);
-  expect(stderr).toMatch(/^HOST 192\.0\.2\.1 is no address of this machine: .*\n$/);
+  expect(stderr).toMatch(/^The host 192\.0\.2\.1 is no address of this machine: .*\n$/);
   expect(stdout).toBe('');
 });
 

@@ -12,7 +12,7 @@ it('says which port is taken and the ways out, and leaves the first instance alo
   const { port, url } = await start();
   await expectRefusal(
     run({ PORT: String(port) }),
-    new RegExp(`^Port ${port} is taken .* another PORT, or PORT=0 .*\\.\n$`),
+    new RegExp(`^Port ${port} is taken .* another port, or choose 0 .*\\.\n$`),
   );
   expect((await fetch(`${url}/health`)).status).toBe(200);
 });
@@ -33,7 +33,7 @@ it('says that HOST is no address of this machine', async () => {
   // 192.0.2.0/24 is kept for documentation (RFC 5737): no machine has it.
   await expectRefusal(
     run({ PORT: '0', HOST: '192.0.2.1' }),
-    /^HOST 192\.0\.2\.1 is no address of this machine: .*\.\n$/,
+    /^The host 192\.0\.2\.1 is no address of this machine: .*\.\n$/,
   );
 });
 

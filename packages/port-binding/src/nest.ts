@@ -60,10 +60,19 @@ export class PortBindingModule implements OnModuleDestroy {
 export async function serve(app: INestApplication, options: Omit<ServeOptions, 'close'>): Promise<AddressInfo> {
   const portBinding = app.get(PortBinding);
   await app.init();
+  await readyOf(app);
+  // Nest's own listeners, of enableShutdownHooks(), would close the application at once.
+  (app as unknown as { unsubscribeFromProcessSignals(): void }).unsubscribeFromProcessSignals();
   portBinding.address = await serveWith(app.get(Connections), app.get(Drain), app.getHttpServer(), {
     logger: new Logger(PortBinding.name),
     ...options,
     close: () => app.close(),
   });
   return portBinding.address;
+}
+
+/** Fastify routes requests once it is ready, which its own `listen()` would wait for. */
+async function readyOf(app: INestApplication): Promise<void> {
+  const adapter = app.getHttpAdapter();
+  if (adapter.getType() === 'fastify') await (adapter.getInstance() as { ready(): PromiseLike<unknown> }).ready();
 }

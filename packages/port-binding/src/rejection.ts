@@ -17,6 +17,20 @@ const HOST = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?$/i;
 /** Node's own pattern: whatever else a client expects, this program cannot meet it. */
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
+interface Rejection {
+  status: number;
+  reason: string;
+}
+
+const UNKNOWN_EXPECTATION: Rejection = { status: 417, reason: 'The only expectation that can be met is 100-continue' };
+const INVALID_HOST: Rejection = { status: 400, reason: 'There must be one Host header, with a valid host' };
+
+/** What Node's parser reports. */
+interface ParseError extends NodeJS.ErrnoException {
+  /** The parser's own words, such as `Invalid character in chunk size`. */
+  reason?: string;
+}
+
 /**
  * Answers what is no valid request, in JSON, in place of Node. Nobody could count, log or bound Node's own answers, because
  * such a request never becomes an event.
@@ -27,12 +41,16 @@ export function rejectInvalidRequests(server: Server, connections: Connections):
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   if (server.listenerCount('clientError') > 0) return; // The program has an answer of its own.
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on('clientError', (error: ParseError, socket: Socket) => {
     const connection = connections.of(socket);
     if (connection?.inputIgnored) return; // Its answer is on its way.
-    if (connection === undefined || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    if (connection === undefined || !socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
     const status = STATUS[error.code ?? ''] ?? 400;
-    connections.emit('rejected', { socket, status, reason: error.code ?? error.message });
+    const reason = error.reason ?? error.message;
+    connections.emit('rejected', { socket, status, reason });
     connection.ignoreInput();
     const { unfinished, inFlight } = connection;
     if (unfinished?.req.complete) {
@@ -41,7 +59,7 @@ export function rejectInvalidRequests(server: Server, connections: Connections):
     } else if (inFlight > 1 || unfinished?.headersSent) {
       socket.destroy();
     } else {
-      socket.write(rawResponse(status));
+      socket.write(rawResponse(status, reason));
       // The rest of a body that a handler waits for will never come.
       if (inFlight > 0) socket.destroy();
       else connection.closeIfIdle();
@@ -49,16 +67,16 @@ export function rejectInvalidRequests(server: Server, connections: Connections):
   });
 }
 
-/** @returns the status to reject a request with, or undefined for a valid one */
-export function rejectionOf({ headers, httpVersion, rawHeaders }: IncomingMessage): number | undefined {
-  if (headers.expect !== undefined && !CONTINUE.test(headers.expect)) return 417;
+/** @returns why a request is rejected and with which status, or undefined for a valid one */
+export function rejectionOf({ headers, httpVersion, rawHeaders }: IncomingMessage): Rejection | undefined {
+  if (headers.expect !== undefined && !CONTINUE.test(headers.expect)) return UNKNOWN_EXPECTATION;
   // One valid Host, or none in HTTP/1.0 (https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
-  if (headers.host === undefined) return httpVersion === '1.0' ? undefined : 400;
-  return HOST.test(headers.host) && count(rawHeaders, 'host') === 1 ? undefined : 400;
+  if (headers.host === undefined) return httpVersion === '1.0' ? undefined : INVALID_HOST;
+  return HOST.test(headers.host) && count(rawHeaders, 'host') === 1 ? undefined : INVALID_HOST;
 }
 
 /** Answers with an error, in the form that Nest gives to errors. */
-export function respondWithError(response: ServerResponse, status: number, message?: string): void {
+export function respondWithError(response: ServerResponse, status: number, message: string): void {
   const body = errorBody(status, message);
   response.statusCode = status;
   response.setHeader('Content-Type', JSON_TYPE);
@@ -66,8 +84,8 @@ export function respondWithError(response: ServerResponse, status: number, messa
   response.end(body);
 }
 
-function rawResponse(status: number): string {
-  const body = errorBody(status);
+function rawResponse(status: number, reason: string): string {
+  const body = errorBody(status, reason);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
@@ -78,7 +96,7 @@ function rawResponse(status: number): string {
   ].join('\r\n');
 }
 
-function errorBody(statusCode: number, message = STATUS_CODES[statusCode]): string {
+function errorBody(statusCode: number, message: string): string {
   return JSON.stringify({ statusCode, message, error: STATUS_CODES[statusCode] });
 }
 

@@ -1,17 +1,18 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import type { TerminationSignal } from './termination.js';
+import type { TerminationSignal } from './signals.js';
 
 const first = jest.fn();
 const second = jest.fn();
 let exit: jest.Spied<typeof process.exit>;
-let onTermination: typeof import('./termination.js').onTermination;
+let onTermination: typeof import('./signals.js').onTermination;
 
 beforeEach(async () => {
   jest.resetModules();
   jest.resetAllMocks();
+  globalThis.portBindingSignals = undefined;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal);
   exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
-  ({ onTermination } = await import('./termination.js'));
+  ({ onTermination } = await import('./signals.js'));
 });
 
 afterEach(() => {
@@ -54,4 +55,14 @@ it('takes a signal for an echo that came in time, but was handled late by a busy
   await handled;
   send('SIGTERM');
   expect(second).not.toHaveBeenCalled();
+});
+
+it('has one listener for each signal, however many copies of the package are loaded', async () => {
+  onTermination(first, second);
+  jest.resetModules();
+  await import('./signals.js');
+  expect(process.listenerCount('SIGTERM')).toBe(1);
+  send('SIGTERM');
+  expect(first.mock.calls).toEqual([['SIGTERM']]);
+  expect(exit).not.toHaveBeenCalled();
 });

@@ -8,7 +8,7 @@ import { Connection } from './connection.js';
 export interface RejectedRequest {
   socket: Socket;
   status: number;
-  /** Why, such as Node's `HPE_HEADER_OVERFLOW`. */
+  /** Why, in words. */
   reason: string;
   /** The response, where the request got as far as that. */
   response?: ServerResponse;

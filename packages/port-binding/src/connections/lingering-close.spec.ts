@@ -16,8 +16,9 @@ let answer: (response: ServerResponse) => void;
 beforeEach(async () => {
   answer = (response) => response.setHeader('Connection', 'close').end('done');
   server = createServer();
-  const connections = new Connections(server);
-  server.on('request', (_, response) => connections.begin(response) && answer(response));
+  const connections = new Connections();
+  connections.observe(server);
+  server.on('request', (_, response) => connections.requestArrived(response) && answer(response));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   client = connect((server.address() as AddressInfo).port, '127.0.0.1').setEncoding('utf8');
   received = '';

@@ -1,51 +1,52 @@
-import { getMaxListeners, once } from 'node:events';
+import { type EventEmitter, getMaxListeners, once } from 'node:events';
 import { type IncomingMessage, type Server, createServer, get } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { Logger } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
-import { HttpAdapterHost } from '@nestjs/core';
-import { Test } from '@nestjs/testing';
-import { ENVIRONMENT } from '../../test/support/environment.js';
-import { validate } from '../environment.js';
-import { HttpServer } from '../http-server/http-server.js';
+import { Connections } from '../connections/connections.js';
+import { installRequestGate } from '../request-gate.js';
 import { Drain } from './drain.js';
 
 let server: Server;
+let connections: Connections;
 let drain: Drain;
-let log: jest.Spied<Logger['log']>;
-let error: jest.Spied<Logger['error']>;
+let logger: Record<'log' | 'warn' | 'error', jest.Mock>;
+let close: jest.Mock<() => unknown>;
+let exit: jest.Spied<typeof process.exit>;
 let exited: Promise<number>;
+let ends: Promise<unknown>[];
 
 beforeEach(async () => {
-  log = jest.spyOn(Logger.prototype, 'log').mockReturnValue();
-  error = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+  logger = { log: jest.fn(), warn: jest.fn(), error: jest.fn() };
+  close = jest.fn();
+  ends = [];
   exited = new Promise((done) => {
-    jest.spyOn(process, 'exit').mockImplementation((code) => done(Number(code)) as never);
+    exit = jest.spyOn(process, 'exit').mockImplementation((code) => done(Number(code)) as never);
   });
-  // Answers at once, but for a request with a body: that is in flight until its body is there.
+  // Responds at once, but for a request with a body: that is in flight until its body is there.
   server = createServer((request, response) => request.resume().on('end', () => response.end('done')));
-  const environment = validate(ENVIRONMENT, { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '1000' });
-  const module = await Test.createTestingModule({
-    providers: [
-      Drain,
-      HttpServer,
-      { provide: HttpAdapterHost, useValue: { httpAdapter: { getHttpServer: () => server, use: () => undefined } } },
-      { provide: ConfigService, useValue: new ConfigService({ ...environment }) },
-    ],
-  }).compile();
-  await module.init();
-  drain = module.get(Drain);
-  log.mockClear();
+  connections = new Connections();
+  connections.observe(server);
+  installRequestGate(server, connections, undefined);
+  drain = new Drain(connections);
+  drain.prepare(server, { drainDelayMs: 100, shutdownTimeoutMs: 1000, logger, close });
   await once(server.listen(0), 'listening');
 });
 
-afterEach(() => {
-  drain.end();
+afterEach(async () => {
+  process.removeAllListeners('uncaughtExceptionMonitor');
   server.closeAllConnections();
   server.close();
+  letClose();
+  await Promise.all(ends);
   jest.restoreAllMocks();
 });
+
+let letClose = (): void => undefined;
+
+/** Ends the program, but for `process.exit`: so the test waits until nothing of it is left. */
+function end(signal: 'SIGTERM' | 'SIGINT'): void {
+  ends.push(drain.end(signal));
+}
 
 const port = () => (server.address() as AddressInfo).port;
 
@@ -57,87 +58,119 @@ async function connectionHeader(): Promise<string | undefined> {
 }
 
 /** A request that is in flight until `2` is written. */
-async function inFlight() {
-  const busy = connect(port(), '127.0.0.1').setEncoding('utf8');
+async function inFlight(path = '/') {
+  const busy = connect(port(), '127.0.0.1')
+    .setEncoding('utf8')
+    .on('error', () => undefined);
   const request = once(server, 'request');
-  busy.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n1');
+  busy.write(`POST ${path} HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n1`);
   await request;
   return busy;
 }
 
-it('tells the client to close from the signal on, and not before', async () => {
+it('makes responses say `Connection: close` from the signal on, and not before', async () => {
   expect(drain.phase).toBe('serving');
   expect(await connectionHeader()).toBe('keep-alive');
-  drain.begin('SIGTERM');
+  end('SIGTERM');
   expect(drain.phase).toBe('draining');
   expect(await connectionHeader()).toBe('close');
+  await exited;
 });
 
-it('waits for the drain delay and the answers in flight, counts them, and waits for nothing else', async () => {
+it('waits for the drain delay and the requests in flight, closes the program, and exits with status 0', async () => {
   const idle = connect(port(), '127.0.0.1');
   const busy = await inFlight();
   const ended = Promise.all([once(idle, 'close'), once(busy, 'close')]);
-
-  drain.begin('SIGTERM');
-  const run = drain.run();
-  log.mockImplementation((message) => {
+  logger.log.mockImplementation((message) => {
     if (String(message).startsWith('Stopped')) busy.write('2');
   });
-  const [answer] = (await once(busy, 'data')) as [string];
-  await run;
-  await ended;
+  const data = once(busy, 'data');
+  close.mockImplementation(() => void logger.log('closing the program'));
 
-  expect([drain.phase, drain.end()]).toEqual(['closed', true]);
-  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
-  expect(log.mock.calls).toEqual([
+  end('SIGTERM');
+  const [response] = (await data) as [string];
+  await ended;
+  expect(await exited).toBe(0);
+
+  expect(drain.phase).toBe('closed');
+  expect(response).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
+  expect(logger.log.mock.calls).toEqual([
     ['SIGTERM: draining', { drainDelayMs: 100, inFlight: 1 }],
     ['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 1 }],
+    ['closing the program'],
     ['Done: every request is answered', { afterMs: expect.any(Number), answered: 1 }],
   ]);
 });
 
-it('tells features to end what has no end when the port closes, and not before', async () => {
+it('aborts `closing` when the port closes, and not before', async () => {
   const phases: string[] = [];
   drain.closing.addEventListener('abort', () => phases.push(drain.phase));
-  drain.begin('SIGTERM');
+  end('SIGTERM');
   expect(drain.closing.aborted).toBe(false);
-  await drain.run();
+  await exited;
   expect(phases).toEqual(['closing']);
 });
 
-it('takes any number of open streams that listen for that, and suspects no leak', () => {
+it('lets any number of open streams listen for that', () => {
   expect(getMaxListeners(drain.closing)).toBe(Infinity);
 });
 
-it('runs without a delay when it was not a signal that began it', async () => {
-  await drain.run();
-  expect(log.mock.calls).toEqual([['Stopped accepting connections', { afterMs: expect.any(Number), inFlight: 0 }]]);
+it('drains without a delay and leaves the process alone when the program closes it', async () => {
+  const busy = await inFlight();
+  const data = once(busy, 'data');
+  const closed = Promise.all([drain.run(), drain.run()]);
+  busy.write('2');
+  await data;
+  await closed;
+  expect(logger.log.mock.calls[0]).toEqual(['close(): draining', { drainDelayMs: 0, inFlight: 1 }]);
+  expect(close).not.toHaveBeenCalled();
+  expect(exit).not.toHaveBeenCalled();
+});
+
+it('does nothing where nothing was served', async () => {
+  const unused = new Drain(new Connections());
+  await unused.run();
+  expect(unused.phase).toBe('serving');
 });
 
 it.each([
-  ['unanswered requests (1)', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n1'],
-  ['unfinished answers (1)', 'POST /early HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n1'],
-])('ends the process at the shutdown timeout and tells what that cost: %s', async (cost, sent) => {
+  ['unanswered requests (1)', '/'],
+  ['unfinished responses (1)', '/early'],
+])('exits with status 1 at the shutdown timeout, and logs what that cut off: %s', async (cutOff, path) => {
   server.prependListener('request', ({ url }, response) => {
     if (url === '/early') response.flushHeaders();
   });
-  const busy = connect(port(), '127.0.0.1').on('error', () => undefined);
-  const request = once(server, 'request');
-  busy.write(sent);
-  await request;
-  drain.begin('SIGINT');
-  void drain.run();
+  await inFlight(path);
+  end('SIGINT');
   expect(await exited).toBe(1);
-  expect(error.mock.calls).toEqual([
-    [`Shutdown timeout, cut off: ${cost}`, { afterMs: expect.any(Number), inFlight: 1 }],
+  expect(logger.error.mock.calls).toEqual([
+    [`Shutdown timeout, cut off: ${cutOff}`, { afterMs: expect.any(Number), inFlight: 1 }],
   ]);
 });
 
-it('ends the process at the shutdown timeout when nothing but a shutdown hook is left', async () => {
-  drain.begin('SIGINT');
-  await drain.run();
-  expect(await exited).toBe(1); // this test has no hook that would end the process
-  expect(error.mock.calls).toEqual([
+it('exits with status 1 at the shutdown timeout when the program does not close', async () => {
+  close.mockReturnValue(new Promise<void>((done) => (letClose = done)));
+  end('SIGINT');
+  expect(await exited).toBe(1);
+  expect(logger.error.mock.calls).toEqual([
     ['Shutdown timeout, cut off: shutdown hooks', { afterMs: expect.any(Number), inFlight: 0 }],
   ]);
+});
+
+it('exits with status 1 when connections still arrived as the port closed', async () => {
+  jest.spyOn(connections, 'caughtUp').mockResolvedValueOnce(false);
+  end('SIGINT');
+  expect(await exited).toBe(1);
+  expect(logger.warn.mock.calls).toEqual([
+    ['Done, but connections still arrived when the port closed: some may have been reset', expect.any(Object)],
+  ]);
+});
+
+it('logs what an uncaught error cuts off, and emits `ended` for each of it', async () => {
+  const ended = jest.fn();
+  for (let count = 0; count < 3; count++) await inFlight();
+  connections.on('ended', ended);
+  (process as EventEmitter).emit('uncaughtExceptionMonitor', new Error('boom'), 'uncaughtException');
+  expect(ended).toHaveBeenCalledTimes(3);
+  expect(logger.error.mock.calls).toEqual([['Uncaught error, cut off: unanswered requests (3)', { inFlight: 3 }]]);
 });

@@ -1,37 +1,34 @@
 import { once } from 'node:events';
 import { type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { Logger } from '@nestjs/common';
 import { Connections } from '../connections/connections.js';
-import { Capacity } from './capacity.js';
-
-Logger.overrideLogger(false); // A line may come when the last test is over, into whatever runs in this process then.
+import { Bounds } from './bounds.js';
 
 const MIB = 1024 * 1024;
 
 let server: Server;
 let connections: Connections;
-/** The answers to give, in the order of their requests. */
-let answers: ServerResponse[];
+/** The responses to give, in the order of their requests. */
+let waiting: ServerResponse[];
 let refused: ServerResponse[];
 let clients: Socket[];
-let warned: Promise<unknown>;
+let warn: jest.Mock<(message: string, counts: object) => void>;
 
 beforeEach(async () => {
-  [answers, refused, clients] = [[], [], []];
-  warned = new Promise((done) => {
-    jest.spyOn(Logger.prototype, 'warn').mockImplementation((...line) => done(line));
-  });
+  [waiting, refused, clients] = [[], [], []];
+  warn = jest.fn();
   // Good for 16 connections, 42 requests, and 128 kB of bodies.
   jest.spyOn(process, 'constrainedMemory').mockReturnValue(2 * MIB);
   server = createServer();
-  connections = new Connections(server);
-  const capacity = new Capacity(server, connections);
+  connections = new Connections();
+  connections.observe(server);
+  const bounds = new Bounds(server, connections, { isProbe: ({ url }) => url!.startsWith('/health') }, { warn });
   server.on('request', (request, response) => {
-    if (!connections.begin(response)) return;
-    if (capacity.admits(request)) answers.push(response);
-    else refused.push(response.end());
+    if (!connections.requestArrived(response)) return;
+    if (bounds.admit(request, response)) waiting.push(response);
+    else refused.push(response);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
 });
@@ -72,13 +69,14 @@ it('closes the connection that has idled longest for a new one, and tells', asyn
   const [first, second, ...rest] = await times(16, ask);
   const closed = [once(second!, 'close'), once(rest[0]!, 'close')];
   // In use, so it is the others that idle.
-  for (const answer of answers.splice(1)) await once(answer.end(), 'close');
+  for (const response of waiting.splice(1)) await once(response.end(), 'close');
   await ask();
   await closed[0];
   await ask();
   await closed[1];
   expect([connections.open, first!.destroyed, refused.length]).toEqual([16, false, 0]);
-  expect(await warned).toEqual(['At capacity', { closed: 2, refused: 0, cut: 0, maxConnections: 16 }]);
+  while (warn.mock.calls.length === 0) await delay(10);
+  expect(warn.mock.calls).toEqual([['At capacity', { closed: 2, refused: 0, cut: 0, maxConnections: 16 }]]);
 });
 
 it('refuses a request on a connection too many when none of the others is idle, but for those of probes', async () => {
@@ -104,10 +102,12 @@ it.each([
   await ask(post('/', header));
   const small = await ask(post('/', 'Content-Length: 1'));
   await ask(post('/', header));
-  expect([answers.length, refused.length]).toEqual([2, 1]);
+  expect([waiting.length, refused.length]).toEqual([2, 1]);
   small.destroy();
   clients[0]!.destroy();
-  while (connections.bodyBytes > 0) await once(connections, 'idle');
+  while (connections.inFlight > 0) await once(connections, 'idle');
+  await ask(post('/', header));
+  expect(waiting).toHaveLength(3);
 });
 
 it('cuts off the longest pipeline when there are too many requests, and nobody else', async () => {
@@ -115,7 +115,7 @@ it('cuts off the longest pipeline when there are too many requests, and nobody e
   const [long, longest] = [await open(), await open()];
   const closed = once(longest, 'close');
   long.write(get('/').repeat(15));
-  while (answers.length < 16) await once(server, 'request');
+  while (waiting.length < 16) await once(server, 'request');
   longest.write(get('/').repeat(30));
   await closed;
   expect([short.destroyed, long.destroyed]).toEqual([false, false]);

@@ -68,15 +68,9 @@ export class Bounds {
     if (request.socket.destroyed) return false;
     const rejection = rejectionOf(request);
     if (rejection !== undefined) {
-      const { socket } = request;
-      connections.emit('rejected', {
-        socket,
-        status: rejection,
-        reason: rejection === 417 ? 'expectation' : 'host',
-        response,
-      });
+      connections.emit('rejected', { socket: request.socket, ...rejection, response });
       connection.announceClose();
-      respondWithError(response, rejection);
+      respondWithError(response, rejection.status, rejection.reason);
       return false;
     }
     const bodyBytes = expectedBody(request);
