@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Connection, get, slow } from './support/connection.js';
 import { freePort } from './support/free-port.js';
@@ -114,6 +115,44 @@ describe('after the drain delay', () => {
       message: 'Shutdown timeout, cut off: unanswered requests (1)',
     });
   });
+});
+
+describe('a process that was suspended past its shutdown timeout, as by `docker pause`', () => {
+  it('answers what came meanwhile, and only then ends', async () => {
+    const { service, port } = await start({ DRAIN_DELAY_MS: '200', SHUTDOWN_TIMEOUT_MS: '500' });
+    service.kill('SIGTERM');
+    await service.logged(/^SIGTERM: draining$/);
+    service.kill('SIGSTOP');
+    const clients = await Promise.all(Array.from({ length: 3 }, () => Connection.open(port)));
+    await Promise.all(clients.map((client) => client.sent(get('/'))));
+    await delay(600); // longer than the shutdown timeout: time has to pass
+    service.kill('SIGCONT');
+    for (const client of clients) expect(await client.answers()).toMatchObject([{ status: 200, connection: 'close' }]);
+    expect(await service.exit).toEqual(ENDED_WELL);
+  });
+});
+
+it('an uncaught error has a log line for itself, one for what it cuts off, and one for each of that', async () => {
+  const { service, port } = await start(
+    {},
+    {
+      execArgv: [
+        '--import',
+        'data:text/javascript,process.on("SIGUSR2", () => setImmediate(() => { throw new Error("boom"); }))',
+      ],
+    },
+  );
+  for (let count = 0; count < 3; count++) (await Connection.open(port)).send(`${slow('POST', '/', 2)}{`);
+  await (await Connection.open(port)).request(get('/')); // by its answer the service has read what was sent before it
+  service.kill('SIGUSR2');
+  expect(await service.exit).toEqual(ENDED_BADLY);
+  expect(service.log.slice(1).map(({ message }) => message)).toEqual([
+    'Cut off',
+    'Cut off',
+    'Cut off',
+    'Uncaught error, cut off: unanswered requests (3)',
+    'boom',
+  ]);
 });
 
 it('SIGINT drains without the drain delay', async () => {

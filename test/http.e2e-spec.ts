@@ -199,7 +199,6 @@ describe('whatever a client sends', () => {
 });
 
 it('a client that trickles its header or its body a byte a second is cut off with a 408', async () => {
-  // Node looks every 30 s for those that are over their time: 10 s for a header, 30 s for a request.
   const [header, body] = await Promise.all([Connection.open(port), Connection.open(port)]);
   header.send('GET / HTTP/1.1\r\nX-Slow: ');
   body.send(slow('POST', '/', 1000));

@@ -91,6 +91,19 @@ describe('once it announces the close', () => {
     expect(connections).toMatchObject({ answered: 2, unanswered: 1 });
   });
 
+  it('parses no more of a pipeline than was read already when the response goes out that has said so', async () => {
+    let parsed = 0;
+    server.on('request', () => parsed++);
+    connections.announceClose();
+    const client = await ask();
+    answers[0]!.end();
+    await once(client, 'data');
+    client.on('error', () => undefined).write(GET.repeat(20_000)); // cut off before it could send all of that
+    await new Promise((done) => client.on('close', done));
+    expect(parsed).toBeLessThanOrEqual(1 + (64 * 1024) / GET.length);
+    expect(connections.unanswered).toBe(parsed - 1);
+  });
+
   it('leaves the end of idle connections to its user, even when the port closes', async () => {
     const client = open();
     await once(server, 'connection');
