@@ -1,6 +1,6 @@
 /** @type {import('jest').Config} */
 export default {
-  testMatch: ['<rootDir>/{speed,src,packages}/**/*.spec.ts', '<rootDir>/{speed,test}/**/*.e2e-spec.ts'],
+  testMatch: ['<rootDir>/{speed,src,packages}/**/*.spec.ts', '<rootDir>/{speed,test,packages}/**/*.e2e-spec.ts'],
   injectGlobals: false,
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': '$1' },

@@ -1,0 +1,28 @@
+require('reflect-metadata');
+const { buffer } = require('node:stream/consumers');
+const { Controller, Get, Module, Post, Req } = require('@nestjs/common');
+const { NestFactory } = require('@nestjs/core');
+const { PortBindingModule, serve } = require('port-binding/nest');
+
+class AppController {
+  get() {
+    return 'ok';
+  }
+  async post(request) {
+    return String((await buffer(request.body ?? request)).length);
+  }
+}
+Controller()(AppController);
+Get()(AppController.prototype, 'get', Object.getOwnPropertyDescriptor(AppController.prototype, 'get'));
+Post()(AppController.prototype, 'post', Object.getOwnPropertyDescriptor(AppController.prototype, 'post'));
+Req()(AppController.prototype, 'post', 0);
+
+class AppModule {}
+Module({ imports: [PortBindingModule], controllers: [AppController] })(AppModule);
+
+async function main() {
+  const app = await NestFactory.create(AppModule, { logger: false });
+  const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
+  console.log(`port ${port}`);
+}
+void main();

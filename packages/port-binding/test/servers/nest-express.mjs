@@ -1,0 +1,25 @@
+import 'reflect-metadata';
+import { buffer } from 'node:stream/consumers';
+import { Controller, Get, Module, Post, Req } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { PortBindingModule, serve } from 'port-binding/nest';
+
+class AppController {
+  get() {
+    return 'ok';
+  }
+  async post(request) {
+    return String((await buffer(request.body ?? request)).length);
+  }
+}
+Controller()(AppController);
+Get()(AppController.prototype, 'get', Object.getOwnPropertyDescriptor(AppController.prototype, 'get'));
+Post()(AppController.prototype, 'post', Object.getOwnPropertyDescriptor(AppController.prototype, 'post'));
+Req()(AppController.prototype, 'post', 0);
+
+class AppModule {}
+Module({ imports: [PortBindingModule], controllers: [AppController] })(AppModule);
+
+const app = await NestFactory.create(AppModule, { logger: false });
+const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
+console.log(`port ${port}`);
