@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, Agent, request } from 'node:http';
@@ -101,26 +101,14 @@ async function send(port: number, method: string, { agent = new Agent(), body = 
 (installed ? it : it.skip).each([
   ['nodenext', 'nodenext'],
   ['commonjs', 'bundler'],
-])('brings types to programs that are compiled to CommonJS: module %s, resolution %s', (module, moduleResolution) => {
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--skipLibCheck',
-    '--types',
-    'node',
-    '--typeRoots',
-    resolve('node_modules/@types'),
-  ];
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [
-      resolve('node_modules/typescript/bin/tsc'),
-      ...options,
-      ...['--module', module, '--moduleResolution', moduleResolution, 'types.cts'],
-    ],
-    { cwd: join(folder, 'nest-11'), encoding: 'utf8' },
-  );
-  expect([stdout, status]).toEqual(['', 0]);
+])('brings types to programs that are compiled to CommonJS: module %s, resolution %s', (module, resolution) => {
+  const tsc = resolve('node_modules/typescript/bin/tsc');
+  const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
+  const modules = ['--module', module, '--moduleResolution', resolution];
+  const options = ['--noEmit', '--strict', '--skipLibCheck', ...types, ...modules];
+  expect(() =>
+    execFileSync(process.execPath, [tsc, ...options, 'types.cts'], { cwd: join(folder, 'nest-11'), stdio: 'inherit' }),
+  ).not.toThrow();
 });
 
 async function reachable(port: number): Promise<boolean> {
