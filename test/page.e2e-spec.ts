@@ -90,6 +90,7 @@ describeWith(
 
   async function open(url: string): Promise<Page> {
     const page = await browser.newPage();
+    page.setDefaultTimeout(120_000); // Playwright's own 30 s are too short for a busy machine.
     page.on('console', (message) => complaints.push(message.text()));
     page.on('pageerror', (error) => complaints.push(error.message));
     await page.goto(url);

@@ -17,6 +17,7 @@ const instances = [await join(), await join(), await join()];
 
 const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] });
 const page = await browser.newPage({ viewport: { width: 900, height: 560 }, deviceScaleFactor: 1.5 });
+page.setDefaultTimeout(120_000);
 await page.goto(`http://127.0.0.1:${balancer.port}/`);
 await page.locator('li.serving').nth(2).waitFor();
 
@@ -33,10 +34,11 @@ for (const [index, old] of instances.entries()) {
   if (index < 2) await left; // The picture is of the moment when the last one drains.
 }
 await delay(2000);
-// No request is in flight: the numbers of the picture add up.
-await page.waitForFunction(
-  "document.querySelector('#sent').textContent === document.querySelector('#answered').textContent",
-);
+
+// A page that pauses shows the same moment in both pictures. Then the last answers come in, and its numbers add up.
+await page.locator('button').click();
+const count = (name: string) => page.locator(`#${name}`).textContent();
+while ((await count('sent')) !== (await count('answered'))) await delay(20);
 
 for (const colorScheme of ['light', 'dark'] as const) {
   await page.emulateMedia({ colorScheme });
