@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { Connection, slow } from './support/connection.js';
+import { Connection, get, slow } from './support/connection.js';
 import { type Program, start } from './support/service.js';
 
 let url: string;
@@ -52,8 +52,22 @@ it('GET /health/ready and /health/live are 200 while the service serves', async 
   expect([live.status, await live.json()]).toEqual([200, { status: 'ok', info: {}, error: {}, details: {} }]);
 });
 
-it.each(['/health', '/health/ready', '/health/live'])('GET %s is not to be stored', async (path) => {
-  expect((await fetch(url + path)).headers.get('Cache-Control')).toBe('no-store');
+it.each(['/', '/delay/0', '/health', '/health/ready', '/health/live', '/metrics'])(
+  'GET %s tells caches not to store the answer',
+  async (path) => {
+    expect((await fetch(url + path)).headers.get('Cache-Control')).toBe('no-store');
+  },
+);
+
+it('GET /delay/:seconds refuses more than 100 delays at once, so that other requests get answers', async () => {
+  const other = await start();
+  const client = await Connection.open(other.port);
+  // One packet: with the first answer, the service has read the delays too.
+  await client.request(get('/') + get('/delay/10').repeat(100));
+  const refusal = await fetch(`${other.url}/delay/10`);
+  expect([refusal.status, refusal.headers.get('Retry-After')]).toEqual([503, '10']);
+  expect((await fetch(other.url)).status).toBe(200);
+  client.close();
 });
 
 it.each(['GET', 'HEAD'])('%s / says nothing of what it is powered by', async (method) => {

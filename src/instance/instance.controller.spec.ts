@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import { expect, it } from '@jest/globals';
 import { ConfigService } from '@nestjs/config';
@@ -7,7 +8,7 @@ import { Drain, PortBinding } from 'port-binding/nest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { InstanceController } from './instance.controller.js';
 
-it('describes the instance by the port that it is bound to', async () => {
+it('describes the instance by its bound port', async () => {
   const module = await Test.createTestingModule({
     controllers: [InstanceController],
     providers: [
@@ -17,7 +18,7 @@ it('describes the instance by the port that it is bound to', async () => {
     ],
   }).compile();
   const request = { headers: { accept: '*/*' } } as Request;
-  expect(module.get(InstanceController).show(request)).toEqual({
+  expect(module.get(InstanceController).show(request, {} as ServerResponse)).toEqual({
     name: packageJson.name,
     version: packageJson.version,
     revision: 'abc1234',

@@ -1,19 +1,20 @@
+import type { ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
-import { Controller, Get, Header, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Header, Req, Res, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Request } from 'express';
 import { Drain, PortBinding } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
-import { name, version } from '../package-json.js';
-import { readPage } from '../page.js';
+import { name, version } from './package-json.js';
+import { type Page, readPage } from './page.js';
 
-/** Which instance answered: enough to see a load balancer at work. */
+/** The instance that answered, in enough detail to watch a load balancer at work. */
 interface Instance {
   name: string;
   version: string;
-  /** The commit, where the build has told. */
+  /** The commit, if the build knows it. */
   revision: string;
-  /** Host name: the container's or the Pod's, where there is one. */
+  /** The host name. In a container or a Pod it is different for each instance. */
   instance: string;
   pid: number;
   /** The bound port. */
@@ -23,15 +24,14 @@ interface Instance {
   uptime: number;
 }
 
-/** By another name, as decorators' metadata would ask for the global `Request`, and Node load all of fetch() for that. */
-type Asked = Pick<Request, 'accepts' | 'headers'>;
+/** Not named `Request`: decorator metadata would refer to the global of that name, and Node would load all of fetch(). */
+type HttpRequest = Pick<Request, 'accepts' | 'headers'>;
 
 @Controller({ version: VERSION_NEUTRAL })
 export class InstanceController {
   private readonly instance = hostname();
-
   private readonly revision: string;
-  private page: Buffer | undefined;
+  private page: Page | undefined;
 
   constructor(
     private readonly portBinding: PortBinding,
@@ -41,14 +41,21 @@ export class InstanceController {
     this.revision = config.get('REVISION', { infer: true });
   }
 
-  /** JSON for programs; for people, whose browsers ask for HTML before all else, a page that shows who answers. */
+  /** Answers programs with JSON, and browsers with a page that shows which instances answer. */
   @Get()
+  @Header('Cache-Control', 'no-store')
   @Header('Vary', 'Accept')
-  show(@Req() request: Asked): Instance | StreamableFile {
-    const html = request.headers.accept?.includes('text/html') && request.accepts('json', 'html') === 'html';
-    return html
-      ? new StreamableFile((this.page ??= readPage()), { type: 'text/html; charset=utf-8' })
-      : this.describe();
+  show(@Req() request: HttpRequest, @Res({ passthrough: true }) response: ServerResponse): Instance | StreamableFile {
+    // Browsers name text/html. Programs that accept anything get JSON.
+    const wantsPage = request.headers.accept?.includes('text/html') && request.accepts('json', 'html') === 'html';
+    return wantsPage ? this.showPage(response) : this.describe();
+  }
+
+  private showPage(response: ServerResponse): StreamableFile {
+    const { html, policy } = (this.page ??= readPage());
+    response.setHeader('Content-Security-Policy', policy);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    return new StreamableFile(html, { type: 'text/html; charset=utf-8', length: html.length });
   }
 
   private describe(): Instance {

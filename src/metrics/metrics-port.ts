@@ -31,7 +31,7 @@ export class MetricsPort implements OnApplicationBootstrap {
   private async answer({ url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
     if (/^\/metrics(\?|$)/.test(url!)) {
       const { contentType, body } = await this.metrics.show(headers.accept);
-      response.setHeader('Content-Type', contentType).end(body);
+      response.setHeader('Content-Type', contentType).setHeader('Cache-Control', 'no-store').end(body);
     } else {
       response.writeHead(404).end();
     }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Controller, Get, Headers, NotFoundException, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Header, Headers, NotFoundException, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Environment } from '../environment.js';
 import { Metrics } from './metrics.js';
@@ -16,6 +16,7 @@ export class MetricsController {
   }
 
   @Get()
+  @Header('Cache-Control', 'no-store')
   async show(@Headers('accept') accept: string | undefined, @Res() response: ServerResponse): Promise<void> {
     if (this.elsewhere) throw new NotFoundException('Metrics are on METRICS_PORT');
     const { contentType, body } = await this.metrics.show(accept);

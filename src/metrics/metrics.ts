@@ -3,7 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import type { Gauge, Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
 import { Connections, Drain, PHASES, PortBinding } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
-import { name, version } from '../package-json.js';
+import { name, version } from '../instance/package-json.js';
 import { RequestDurations } from './request-durations.js';
 
 /** Of the library's own, those that are no counters but called so: Prometheus' own check of names refuses them. */

@@ -1,4 +1,7 @@
-/** A rolling deploy to watch: `npm run demo:rolling`, with `-- --page` on the page of the service as well. */
+/**
+ * A rolling deploy to watch in the terminal: `npm run demo:rolling`. With `-- --page`, it prints the address of the page
+ * that shows it in a browser.
+ */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { HAPROXY, HAProxy } from '../balancers/haproxy.js';
@@ -10,14 +13,16 @@ const PICTURE = 'rolling-deploy.svg';
 const { values: options } = parseArgs({ options: { page: { type: 'boolean', default: false } } });
 
 if (!HAPROXY) {
-  console.error('This demo rolls instances behind a real HAProxy, which is not installed: apt-get install haproxy');
+  console.error(
+    'The demo replaces instances behind HAProxy, which is not installed. Install it: apt-get install haproxy',
+  );
   process.exit(1);
 }
 
 let last = { at: performance.now(), sent: 0 };
 
 const balancer = await HAProxy.start('inter 1s fall 2');
-if (options.page) console.log(`Watch it on http://127.0.0.1:${balancer.port}`);
+if (options.page) console.log(`Watch it at http://127.0.0.1:${balancer.port}`);
 
 const { sent, lost, exits, history } = await rollingDeploy({
   balancer,
@@ -34,6 +39,6 @@ const { sent, lost, exits, history } = await rollingDeploy({
 });
 
 writeFileSync(PICTURE, draw(history));
-console.log(`\n${print(history)}\n\nThe same as a picture: ${PICTURE}`);
+console.log(`\n${print(history)}\n\nThe demo has drawn the same as a picture: ${PICTURE}`);
 console.log(`${exits.length} instances replaced, ${sent} requests sent, ${lost} lost.`);
 process.exit(lost === 0 ? 0 : 1);

@@ -18,7 +18,7 @@ const STYLE = `
     .lost { fill: #ff8182 }
   }`;
 
-/** A rolling deploy as an SVG: who served and drained when, how much was answered, and what was lost. */
+/** Draws a rolling deploy as an SVG: when each instance served and drained, and the answers and losses per second. */
 export function draw({ lives, requests }: History): string {
   const seconds = Math.max(requests.length, 1);
   const most = Math.max(...requests.map(({ answered, lost }) => Math.max(answered, lost)), 1);
@@ -53,7 +53,7 @@ ${losses.join('\n')}
 `;
 }
 
-/** The same as text, a line an instance and a column a second, or a few. */
+/** Prints the same as text, with one line per instance. A column stands for one second, or more in a long deploy. */
 export function print({ lives, requests }: History): string {
   const step = Math.ceil(requests.length / 72) || 1;
   const columns = Array.from({ length: Math.ceil(requests.length / step) }, (_, column) => column * step);

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Page {
+  html: Buffer;
+  /** The value of `Content-Security-Policy`. */
+  policy: string;
+}
+
+/** Reads `page.html`, with a policy that lets a browser run the style and the script inside it, and nothing else. */
+export function readPage(): Page {
+  const html = readFileSync(join(import.meta.dirname, 'page.html'), 'utf8');
+  const hash = (element: string) => {
+    const [, content] = new RegExp(`<${element}[^>]*>(.*)</${element}>`, 's').exec(html)!;
+    return `'sha256-${createHash('sha256').update(content!).digest('base64')}'`;
+  };
+  const policy = [
+    "default-src 'none'",
+    "connect-src 'self'",
+    `script-src ${hash('script')}`,
+    `style-src ${hash('style')}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ];
+  return { html: Buffer.from(html), policy: policy.join('; ') };
+}
