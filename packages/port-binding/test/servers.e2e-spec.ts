@@ -98,7 +98,9 @@ async function send(port: number, method: string, { agent = new Agent(), body = 
   });
 });
 
-(installed ? it : it.skip).each([
+const itInstalled = installed ? it : it.skip;
+
+itInstalled.each([
   ['nodenext', 'nodenext'],
   ['commonjs', 'bundler'],
 ])('brings types to programs that are compiled to CommonJS: module %s, resolution %s', (module, resolution) => {
