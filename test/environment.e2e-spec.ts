@@ -77,38 +77,37 @@ describe('a variable that the schema lacks', () => {
     const cwd = emptyFolder();
     for (const [file, text] of Object.entries(files)) writeFileSync(join(cwd, file), text);
     const { service, url } = await start({ ...VALID, ...env }, { program, cwd });
-    const get = async (key: string) => (await (await fetch(`${url}/settings/${key}`)).json()) as { value: unknown };
+    const get = async (key: string) => {
+      const { value } = (await (await fetch(`${url}/settings/${key}`)).json()) as { value: unknown };
+      return value;
+    };
     return { service, get };
   }
 
-  it.each([
-    ['the process', {}, { JWT_SECRET: '0042' }],
-    ['.env', { '.env': 'JWT_SECRET=0042\n' }, {}],
-    ['.env where the process has it set to nothing', { '.env': 'JWT_SECRET=0042\n' }, { JWT_SECRET: '' }],
-    ['a second file', { '.env.local': 'PORT=0\n', '.env': 'JWT_SECRET=0042\n' }, {}],
-    ['the first of two files', { '.env.local': 'JWT_SECRET=0042\n', '.env': 'JWT_SECRET=1\n' }, {}],
-    [
-      'a second file where the first has it set to nothing',
-      { '.env.local': 'JWT_SECRET=\n', '.env': 'JWT_SECRET=0042\n' },
-      {},
-    ],
-    ['the file of a feature that calls forRoot() itself', { 'feature.env': 'JWT_SECRET=0042\n' }, {}],
-  ])('reaches ConfigService untouched from %s', async (_, files, env) => {
-    const { get } = await settings(files, env);
-    expect(await get('JWT_SECRET')).toEqual({ value: '0042' });
-  });
-
-  it('is unset where it is set to nothing', async () => {
-    const { get } = await settings({ '.env': 'DB_HOST=\n' }, { JWT_SECRET: '' });
-    expect(await get('JWT_SECRET')).toEqual({ value: 'the default' });
-    expect(await get('DB_HOST')).toEqual({ value: 'the default' });
+  it('reaches ConfigService untouched, from wherever it is set', async () => {
+    const files = {
+      '.env.local': 'IN_FIRST=0042\nNOTHING_IN_FIRST=\nDB_HOST=\n',
+      '.env': 'IN_FIRST=1\nNOTHING_IN_FIRST=0042\nIN_SECOND=0042\nIN_BOTH=1\nNOTHING_IN_PROCESS=0042\n',
+      'feature.env': 'IN_FEATURE=0042\n',
+    };
+    const { get } = await settings(files, {
+      IN_PROCESS: '0042',
+      IN_BOTH: '0042',
+      NOTHING_IN_PROCESS: '',
+      JWT_SECRET: '',
+    });
+    for (const name of ['PROCESS', 'FIRST', 'SECOND', 'BOTH', 'FEATURE']) expect(await get(`IN_${name}`)).toBe('0042');
+    expect(await get('NOTHING_IN_FIRST')).toBe('0042');
+    expect(await get('NOTHING_IN_PROCESS')).toBe('0042');
+    expect(await get('JWT_SECRET')).toBe('the default');
+    expect(await get('DB_HOST')).toBe('the default');
   });
 
   it('reaches the factories of load and registerAs()', async () => {
     const { get } = await settings({ '.env': 'DB_HOST=db\nCACHE_HOST=cache\n' }, { CACHE_HOST: '' });
-    expect(await get('DB_HOST')).toEqual({ value: 'db' });
-    expect(await get('database.host')).toEqual({ value: 'db' });
-    expect(await get('cache.host')).toEqual({ value: 'cache' });
+    expect(await get('DB_HOST')).toBe('db');
+    expect(await get('database.host')).toBe('db');
+    expect(await get('cache.host')).toBe('cache');
   });
 
   it('is no reason for a warning, unless its name is nearly one that the schema has', async () => {
