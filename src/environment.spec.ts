@@ -31,6 +31,12 @@ function refusal(variables: Record<string, string>): string {
   throw new Error('was not refused');
 }
 
+const isAny = (value: string): value is string => value === 'any';
+
+function messageOf(schema: v.GenericSchema, value?: string): string {
+  return v.safeParse(schema, value).issues![0].message;
+}
+
 it('has a default for every variable except the optional ones', () => {
   expect(valid()).toMatchObject(DEFAULTS);
 });
@@ -103,27 +109,21 @@ it('refuses an unknown log level', () => {
 });
 
 describe('a refusal', () => {
-  const ANY = (value: string): value is string => value === 'any';
-
-  function message(schema: v.GenericSchema, value?: string): string {
-    return v.safeParse(schema, value).issues![0].message;
-  }
-
   it('shows a short value with every character visible', () => {
-    expect(message(variable(ANY, 'any'), ' 80\u200b\n')).toBe('is " 80\\u200b\\n": it must be any.');
+    expect(messageOf(variable(isAny, 'any'), ' 80\u200b\n')).toBe('is " 80\\u200b\\n": it must be any.');
   });
 
   it('shows only the length of a long value, because it may be a credential in the wrong place', () => {
-    expect(message(variable(ANY, 'any'), 'x'.repeat(30))).toContain('xxx');
-    expect(message(variable(ANY, 'any'), 'x'.repeat(31))).toBe('is 31 characters long: it must be any.');
+    expect(messageOf(variable(isAny, 'any'), 'x'.repeat(30))).toContain('xxx');
+    expect(messageOf(variable(isAny, 'any'), 'x'.repeat(31))).toBe('is 31 characters long: it must be any.');
   });
 
   it('shows only the length of a secret', () => {
-    expect(message(secret(ANY, 'any'), 's3cr3t')).toBe('is a secret of 6 characters: it must be any.');
+    expect(messageOf(secret(isAny, 'any'), 's3cr3t')).toBe('is a secret of 6 characters: it must be any.');
   });
 
   it.each([variable, secret])('says that a required variable is not set (%p)', (required) => {
-    expect(message(required(ANY, 'any'))).toBe('is not set: it must be any.');
+    expect(messageOf(required(isAny, 'any'))).toBe('is not set: it must be any.');
   });
 });
 

@@ -54,6 +54,18 @@ beforeAll(() => {
   program = join(project, 'dist/main.js');
 });
 
+/** Starts the service where these files are, with a way to ask its ConfigService. */
+async function settings(files: Record<string, string>, env: Record<string, string> = {}) {
+  const cwd = emptyFolder();
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(cwd, file), text);
+  const { service, url } = await start({ ...VALID, ...env }, { program, cwd });
+  const get = async (key: string) => {
+    const { value } = (await (await fetch(`${url}/settings/${key}`)).json()) as { value: unknown };
+    return value;
+  };
+  return { service, get };
+}
+
 describe("the README's example of a required secret", () => {
   it('is refused when it is not set, with every other invalid variable, one line each', async () => {
     const refused = run({ PORT: 'abc' }, { program });
@@ -73,17 +85,6 @@ describe("the README's example of a required secret", () => {
 });
 
 describe('a variable that the schema lacks', () => {
-  async function settings(files: Record<string, string>, env: Record<string, string> = {}) {
-    const cwd = emptyFolder();
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(cwd, file), text);
-    const { service, url } = await start({ ...VALID, ...env }, { program, cwd });
-    const get = async (key: string) => {
-      const { value } = (await (await fetch(`${url}/settings/${key}`)).json()) as { value: unknown };
-      return value;
-    };
-    return { service, get };
-  }
-
   it('reaches ConfigService untouched, from wherever it is set', async () => {
     const files = {
       '.env.local': 'IN_FIRST=0042\nNOTHING_IN_FIRST=\nDB_HOST=\n',
