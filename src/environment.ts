@@ -7,7 +7,7 @@ import { isGroup, isHost } from './environment/host.js';
 /** Nest's log levels, the most severe first. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
 
-/** What other loggers call them. */
+/** The names that other loggers give to them. */
 const OTHER_NAMES: Record<string, (typeof LOG_LEVELS)[number]> = {
   critical: 'fatal',
   err: 'error',

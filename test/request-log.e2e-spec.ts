@@ -123,8 +123,14 @@ it('has a line for a request that is rejected as invalid HTTP, with the reason',
   await ended(service);
   const client_address = expect.stringMatching(/127\.0\.0\.1$/);
   expect(lines(service)).toMatchObject([
-    { level: 'warn', message: 'Rejected', status_code: 431, reason: 'HPE_HEADER_OVERFLOW', client_address },
-    { level: 'warn', message: 'Rejected', status_code: 400, reason: 'host', client_address },
+    {
+      level: 'warn',
+      message: 'Rejected',
+      status_code: 431,
+      reason: expect.stringMatching(/overflow/i),
+      client_address,
+    },
+    { level: 'warn', message: 'Rejected', status_code: 400, reason: expect.stringMatching(/host/i), client_address },
   ]);
 });
 
