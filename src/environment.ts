@@ -1,68 +1,78 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
 import { ConfigModule } from '@nestjs/config';
-import * as v from 'valibot';
 import { StartupError } from 'port-binding';
+import * as v from 'valibot';
+import { nearest, parseEnvFile } from './environment/env-file.js';
+import { isGroup, isHost } from './environment/host.js';
 
 /** Nest's log levels, the most severe first. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+
+/** The names that other loggers give to them. */
+const OTHER_NAMES: Record<string, (typeof LOG_LEVELS)[number]> = {
+  critical: 'fatal',
+  err: 'error',
+  warning: 'warn',
+  info: 'log',
+  trace: 'verbose',
+};
 
 const DAY_MS = 86_400_000;
 
 const MILLION = 1_000_000;
 
-/** Multicast and broadcast: some systems listen on these, but no TCP connection ever gets there. In IPv6 notation, too. */
-const GROUPS = new BlockList();
-GROUPS.addSubnet('224.0.0.0', 4, 'ipv4');
-GROUPS.addAddress('255.255.255.255', 'ipv4');
-GROUPS.addSubnet('ff00::', 8, 'ipv6');
+/** A longer value may be a credential in the wrong place: a refusal shows only its length. */
+const MAX_SHOWN = 30;
 
 /**
- * Every variable that the service reads: its default, its rule, and the sentence that the README has for it.
+ * Every variable that the service reads: its default, its rule, and its sentence in the README.
  *
- * This is the only file that reads the environment; everything else asks `ConfigService<Environment, true>`.
+ * This is the only file that reads the environment. Everything else asks `ConfigService<Environment, true>`.
  */
 export const environmentSchema = v.pipe(
   v.object({
     PORT: v.pipe(
       v.optional(
-        variable(isPort, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits'),
+        variable(isPort, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits', portHint),
         '3000',
       ),
       v.transform(Number),
-      v.description('The requested port; `0` lets the operating system choose.'),
+      v.description('The requested port. `0` lets the operating system choose.'),
     ),
     HOST: v.pipe(
-      v.optional(variable(isHost, 'an IP address or a host name, or left out to bind every interface')),
-      v.description('The IP address or host name to bind; unset binds every interface, IPv6 and IPv4.'),
+      v.optional(variable(isHost, 'an IP address or a host name, or unset to bind every interface', hostHint)),
+      v.description('The IP address or host name to bind. Unset binds every interface, IPv6 and IPv4.'),
     ),
-    // Two checks of a balancer that asks every two seconds, and a second for the answer. It is half of what Docker and
-    // Cloud Run give, and so leaves the other half to the requests in flight.
-    DRAIN_DELAY_MS: milliseconds('5000', 'How long to go on serving after SIGTERM, while the balancers notice.'),
-    // Docker and Cloud Run kill after ten seconds: one to spare.
-    SHUTDOWN_TIMEOUT_MS: milliseconds('9000', 'When, counted from the signal, to cut off what is not answered yet.'),
-    // Google's load balancers idle a connection for 600 s, longer than others (Heroku 90 s, AWS 60 s), and want 620 s
-    // behind them: https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries
-    KEEP_ALIVE_TIMEOUT_MS: milliseconds('620000', 'How long a connection may idle: longer than the balancer lets it.'),
+    // Enough for a balancer that checks every two seconds to fail twice, and one second for the answers. Docker and Cloud
+    // Run kill after ten seconds, so half of that time remains for the requests in flight.
+    DRAIN_DELAY_MS: milliseconds('5000', 'How long to keep serving after SIGTERM, while load balancers notice.'),
+    // One second less than Docker and Cloud Run allow.
+    SHUTDOWN_TIMEOUT_MS: milliseconds('9000', 'When to cut off unanswered requests, counted from the signal.'),
+    // Google's load balancers keep an idle connection for 600 s, longer than others (Heroku 90 s, AWS 60 s), and ask for
+    // 620 s: https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries
+    KEEP_ALIVE_TIMEOUT_MS: milliseconds(
+      '620000',
+      'How long a connection may stay idle. Must be longer than the load balancer keeps it.',
+    ),
     MAX_CONNECTIONS: v.pipe(
       v.optional(
-        variable(isCount, `a number from 1 to ${MILLION} in plain digits, or left out for what fits in memory`),
+        variable(isCount, `a number from 1 to ${MILLION} in plain digits, or unset for as many as fit in memory`),
       ),
       v.transform((count) => (count === undefined ? undefined : Number(count))),
-      v.description('How many connections to hold; unset allows one for each 128 kB of memory.'),
+      v.description('How many connections to hold. Unset allows one per 128 KiB of memory.'),
     ),
     METRICS_PORT: v.pipe(
       v.optional(
-        variable(isPort, '0, or a port from 1 to 65535 in plain digits, or left out to have /metrics on PORT'),
+        variable(isPort, '0, or a port from 1 to 65535 in plain digits, or unset to serve /metrics on PORT', portHint),
       ),
       v.transform((port) => (port === undefined ? undefined : Number(port))),
-      v.description('A port of its own for `/metrics`; unset has it on `PORT`.'),
+      v.description('A separate port for `/metrics`. Unset serves it on `PORT`.'),
     ),
     REVISION: v.pipe(
       v.optional(v.string(), 'unknown'),
-      v.description('The commit that runs here, to show; the image has it from its build argument.'),
+      v.description('The commit that is running, for display. The image sets it from its build argument.'),
     ),
     LOG_LEVEL: v.pipe(
-      v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`), 'log'),
+      v.optional(variable(isLogLevel, `one of ${LOG_LEVELS.join(', ')}`, logLevelHint), 'log'),
       v.description('The least severe level to log: `fatal`, `error`, `warn`, `log`, `debug` or `verbose`.'),
     ),
   }),
@@ -79,43 +89,85 @@ export const environmentSchema = v.pipe(
     v.partialCheck(
       [['PORT'], ['METRICS_PORT']],
       ({ PORT, METRICS_PORT }) => METRICS_PORT !== PORT || PORT === 0,
-      ({ input }) => `is "${input.METRICS_PORT}": it must be another than PORT, or left out to have /metrics on that.`,
+      ({ input }) =>
+        `is "${input.METRICS_PORT}": it must differ from PORT, or must be unset to serve /metrics on PORT.`,
     ),
     ['METRICS_PORT'],
   ),
 );
 
-/** The validated environment: what `ConfigService` gives. */
+/** The validated variables, typed, for `ConfigService<Environment, true>`. */
 export type Environment = v.InferOutput<typeof environmentSchema>;
 
 /**
- * Validates raw variables. One that is set to nothing counts as unset: `PORT=` is how a Compose file passes on a
- * variable that its own environment lacks.
+ * Validates the variables in the schema and passes on all others untouched. A variable that is set to nothing counts as
+ * unset: a Compose file writes `PORT=` to pass on a variable that its own environment lacks.
  *
- * @param sources where they come from: a later one wins over those before it
- * @throws {StartupError} a line for each invalid variable
+ * @param sources the variables by source. A later source wins over those before it.
+ * @throws {StartupError} one line per invalid variable
  */
 export function validate(...sources: Record<string, unknown>[]): Environment {
-  const given = sources.flatMap((variables) => Object.entries(variables)).filter(([, value]) => value !== '');
-  // All that there are, as of a property that is not there its own schema is not asked.
-  const absent = Object.keys(environmentSchema.entries).map((name) => [name, undefined]);
-  const result = v.safeParse(environmentSchema, Object.fromEntries([...absent, ...given]));
+  const given = Object.fromEntries(
+    sources.flatMap((variables) => Object.entries(variables)).filter(([, value]) => value !== ''),
+  );
+  // List every variable: Valibot skips the schema of a missing key.
+  const absent = Object.fromEntries(Object.keys(environmentSchema.entries).map((name) => [name, undefined]));
+  const result = v.safeParse(environmentSchema, { ...absent, ...given });
   if (!result.success) {
     throw new StartupError(result.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`).join('\n'));
   }
-  return result.output;
+  return { ...given, ...result.output };
 }
 
-/** `ConfigService` for every module. The real environment wins over the `.env` file. */
+/** Provides `ConfigService` to every module. The real environment wins over the `.env` file. */
 export const EnvironmentModule = ConfigModule.forRoot({
   isGlobal: true,
-  skipProcessEnv: true,
-  // What the file says, alone: merged with the real environment, a variable set to nothing there would hide it.
+  parser: parseEnvFile,
+  // Validate the file's variables apart: merged first, a real variable that is set to nothing would hide the file's.
   validatePredefined: false,
-  validate: (file) => validate(file, process.env),
+  validate: (file) => {
+    warnOfNearMisses(Object.keys(file));
+    // Also for code that reads `process.env` itself, such as the factories of `registerAs()`.
+    for (const [name, value] of Object.entries(process.env)) if (value === '') delete process.env[name];
+    return validate(file, process.env);
+  },
 }).catch((error: Error) => {
-  throw error instanceof StartupError ? error : new StartupError(`The file .env cannot be read: ${error.message}.`);
+  throw error instanceof StartupError ? error : new StartupError(`Cannot read the .env file: ${error.message}.`);
 });
+
+/** Warns on standard error, because a refusal that follows may be the consequence. */
+function warnOfNearMisses(names: string[]): void {
+  const known = Object.keys(environmentSchema.entries);
+  for (const name of names.filter((each) => !known.includes(each))) {
+    const meant = nearest(name, known);
+    if (meant !== undefined) process.stderr.write(`Warning: .env sets ${name}. Did you mean ${meant}?\n`);
+  }
+}
+
+/** A required variable, unless you wrap it in `v.optional()`. A refusal shows its value: use `secret()` for credentials. */
+export function variable<T extends string>(
+  isValid: (value: string) => value is T,
+  allowed: string,
+  hint: (value: string) => string = () => '',
+) {
+  return described(isValid, allowed, (value) => quote(value) + hint(value));
+}
+
+/** A required variable, unless you wrap it in `v.optional()`. A refusal never shows its value. */
+export function secret<T extends string>(isValid: (value: string) => value is T, allowed: string) {
+  return described(isValid, allowed, (value) => `a secret of ${value.length} characters`);
+}
+
+function described<T extends string>(
+  isValid: (value: string) => value is T,
+  allowed: string,
+  describe: (value: string) => string,
+) {
+  return v.custom<T>(
+    (value) => typeof value === 'string' && isValid(value),
+    ({ input }) => `is ${typeof input === 'string' ? describe(input) : 'not set'}: it must be ${allowed}.`,
+  );
+}
 
 function milliseconds(preset: string, description: string) {
   return v.pipe(
@@ -125,19 +177,8 @@ function milliseconds(preset: string, description: string) {
   );
 }
 
-/** A variable that is required, if it is not wrapped in `v.optional()`. */
-function variable<T extends string>(isValid: (value: string) => value is T, allowed: string) {
-  return v.custom<T>(
-    (value) => typeof value === 'string' && isValid(value),
-    ({ input }) =>
-      typeof input === 'string'
-        ? `is ${quote(input)}${hint(input)}: it must be ${allowed}.`
-        : `is not set: it must be ${allowed}.`,
-  );
-}
-
-// The digits come first: Number() also takes ' 80', '+80', '8e1' and '0x50', and Node takes what is no number at all
-// for the path of a Unix socket.
+// Check the digits first: Number() also accepts ' 80', '+80', '8e1' and '0x50', and Node takes any other string as the
+// path of a Unix socket.
 function isWholeNumber(value: string, max: number): boolean {
   return /^(0|[1-9]\d{0,9})$/.test(value) && Number(value) <= max;
 }
@@ -154,36 +195,35 @@ function isMilliseconds(value: string): value is string {
   return isWholeNumber(value, DAY_MS);
 }
 
-// A last label that is a number is refused, because resolvers read such a name as an IPv4 address: 3000 is 0.0.11.184.
-function isHost(value: string): value is string {
-  const name = /^(?=.{1,253}$)([a-z0-9_][a-z0-9_-]{0,62}\.)*(?!(\d+|0x[0-9a-f]*)$)[a-z0-9_][a-z0-9_-]{0,62}$/i;
-  return isIP(value) === 0 ? name.test(value) : !isGroup(value);
-}
-
-function isGroup(value: string): boolean {
-  return GROUPS.check(value, isIPv6(value) ? 'ipv6' : 'ipv4');
-}
-
 function isLogLevel(value: string): value is (typeof LOG_LEVELS)[number] {
   return LOG_LEVELS.some((level) => level === value);
 }
 
-/** The value in quotes, with everything but printable ASCII escaped so that no character hides; shortened when long. */
+/** The value in quotes. Everything but printable ASCII is escaped, so that no character hides. */
 function quote(value: string): string {
-  const shown = value.length > 60 ? value.slice(0, 40) : value;
-  const escaped = JSON.stringify(shown).replace(
+  if (value.length > MAX_SHOWN) return `${value.length} characters long`;
+  return JSON.stringify(value).replace(
     /[^ -~]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return shown === value ? escaped : `${escaped}… (${value.length} characters)`;
 }
 
-function hint(value: string): string {
+function portHint(value: string): string {
   if (value.startsWith('tcp://')) {
     return ', which is what a Kubernetes Service link looks like (set enableServiceLinks: false in the Pod)';
   }
   if (value.startsWith('\\\\.\\pipe\\')) {
     return ', which is a named pipe, as iisnode on Windows sets it (run on Linux, or behind HttpPlatformHandler with PORT=%HTTP_PLATFORM_PORT%)';
   }
-  return isGroup(value) ? ', which is a multicast or broadcast address that nobody can connect to' : '';
+  return '';
+}
+
+function hostHint(value: string): string {
+  return isGroup(value) ? ', which is a multicast or broadcast address that no client can connect to' : '';
+}
+
+function logLevelHint(value: string): string {
+  const name = value.toLowerCase();
+  const level = isLogLevel(name) ? name : OTHER_NAMES[name];
+  return level === undefined ? '' : `, which Nest calls "${level}"`;
 }

@@ -9,7 +9,7 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './environment.js';
 import { isHealth } from './health/health.controller.js';
 import { JsonAdapter } from './http/json-adapter.js';
-import { StdoutLogger } from './logger.js';
+import { StdoutLogger } from './logger/stdout-logger.js';
 
 async function start(): Promise<void> {
   const app = await NestFactory.create(AppModule, new JsonAdapter(), {

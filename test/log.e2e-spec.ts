@@ -7,7 +7,7 @@ import { Connection, get, slow } from './support/connection.js';
 import { answering, refusing } from './support/reachable.js';
 import { emptyFolder, run, start } from './support/service.js';
 
-it('is one JSON object a line on standard output, and nothing on standard error', async () => {
+it('is one JSON object per line on standard output, and nothing on standard error', async () => {
   const service = run({ PORT: '0', DRAIN_DELAY_MS: '0' });
   const port = await service.listening();
   service.kill('SIGTERM');
@@ -19,9 +19,10 @@ it('is one JSON object a line on standard output, and nothing on standard error'
       .map((line) => JSON.parse(line) as unknown),
   ).toEqual(service.log);
   expect(service.log[0]).toEqual({
-    level: 'log',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    severity: 'INFO',
+    level: 'info',
     pid: service.process.pid,
-    timestamp: expect.any(Number),
     message: `Listening on port ${port}`,
     context: 'PortBinding',
     address: '::',
@@ -32,10 +33,10 @@ it('is one JSON object a line on standard output, and nothing on standard error'
 });
 
 it.each([
-  ['debug', ['debug', 'log']],
-  ['log', ['log']],
+  ['debug', ['debug', 'info']],
+  ['log', ['info']],
   ['warn', []],
-])('holds what LOG_LEVEL=%s lets through', async (LOG_LEVEL, levels) => {
+])('has only the levels from LOG_LEVEL=%s on', async (LOG_LEVEL, levels) => {
   const port = await freePort();
   const service = run({ PORT: String(port), DRAIN_DELAY_MS: '0', LOG_LEVEL });
   await answering(port);
@@ -44,8 +45,8 @@ it.each([
   expect([...new Set(service.log.map(({ level }) => level))].toSorted()).toEqual(levels);
 });
 
-describe('when nobody takes the log any more', () => {
-  it('goes on serving and draining, and says so once on standard error: its reader has gone', async () => {
+describe('when nobody reads the log any more', () => {
+  it('the service keeps serving and draining, and says so once on standard error: its reader has gone', async () => {
     const { service, port } = await start({ DRAIN_DELAY_MS: '0' });
     service.process.stdout!.destroy();
     const client = (await Connection.open(port)).send(`${slow('GET', '/', 2)}{`);
@@ -54,10 +55,10 @@ describe('when nobody takes the log any more', () => {
     await refusing(port);
     expect(await client.send('}').answers()).toMatchObject([{ status: 200, connection: 'close' }]);
     expect(await service.exit).toEqual({ code: 0, signal: null });
-    expect(service.stderr).toBe('Going on without a log: write EPIPE\n');
+    expect(service.stderr).toBe('Cannot write logs (EPIPE). The service continues without them.\n');
   });
 
-  it('goes on serving and draining, and says so once on standard error: its disk is full', async () => {
+  it('the service keeps serving and draining, and says so once on standard error: its disk is full', async () => {
     const port = await freePort();
     const service = run(
       { PORT: String(port), DRAIN_DELAY_MS: '0' },
@@ -66,10 +67,10 @@ describe('when nobody takes the log any more', () => {
     await answering(port);
     service.kill('SIGTERM');
     expect(await service.exit).toEqual({ code: 0, signal: null });
-    expect(service.stderr).toMatch(/^Going on without a log: ENOSPC: .*\n$/);
+    expect(service.stderr).toBe('Cannot write logs (ENOSPC). The service continues without them.\n');
   });
 
-  it('goes on serving and draining when nobody reads standard error either', async () => {
+  it('the service keeps serving and draining when nobody reads standard error either', async () => {
     const { service, port } = await start({ DRAIN_DELAY_MS: '0' });
     service.process.stdout!.destroy();
     service.process.stderr!.destroy();
@@ -79,15 +80,17 @@ describe('when nobody takes the log any more', () => {
   });
 });
 
-it("keeps the names of classes in Nest's messages, although the program is minified", async () => {
+it("has the names of classes in Nest's messages, even if the program is minified", async () => {
   const service = run({ PORT: '0', LOG_LEVEL: 'debug' });
   await service.listening();
   const modules = service.log.flatMap(({ message }) => /^(\S+) dependencies initialized$/.exec(message)?.[1] ?? []);
-  expect(modules).toEqual(expect.arrayContaining(['AppModule', 'ConfigHostModule', 'DrainModule', 'TerminusModule']));
+  expect(modules).toEqual(
+    expect.arrayContaining(['AppModule', 'ConfigHostModule', 'PortBindingModule', 'TerminusModule']),
+  );
 });
 
 it('points at the TypeScript source in the stack of a failure', async () => {
-  // The operating system's name for the host is what this project's code asks for while it starts.
+  // This project's code asks for the host's name while it starts.
   const failure = join(emptyFolder(), 'failure.mjs');
   writeFileSync(
     failure,

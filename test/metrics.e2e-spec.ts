@@ -113,7 +113,7 @@ describe('METRICS_PORT', () => {
     other.close();
     const same = run({ PORT: '4000', METRICS_PORT: '4000' });
     expect(await same.exit).toEqual({ code: 1, signal: null });
-    expect(same.stderr).toMatch(/^METRICS_PORT is "4000": it must be another than PORT, .*\n$/);
+    expect(same.stderr).toMatch(/^METRICS_PORT is "4000": it must differ from PORT, .*\n$/);
   });
 });
 

@@ -7,7 +7,7 @@ import { start } from './support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 const ENDED_BADLY = { code: 1, signal: null };
-const DONE = { level: 'log', message: 'Done: every request is answered' };
+const DONE = { level: 'info', message: 'Done: every request is answered' };
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

@@ -10,6 +10,7 @@ const SOURCES = [
   'nest-cli.json',
   'package.json',
   'package-lock.json',
+  'packages',
   'speed',
   'tsconfig.build.json',
   'tsconfig.json',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { StdoutLogger } from './logger.js';
+import { StdoutLogger } from './stdout-logger.js';
 
 const isTTY = process.stdout.isTTY;
 let written: string;
@@ -28,10 +28,35 @@ function logger(terminal: boolean): StdoutLogger {
 }
 
 describe('without a terminal', () => {
-  it.each(['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const)('writes %s as one JSON object', (level) => {
-    logger(false)[level]('text', { port: 1 }, 'Context');
+  it.each([
+    ['fatal', 'CRITICAL', 'fatal'],
+    ['error', 'ERROR', 'error'],
+    ['warn', 'WARNING', 'warn'],
+    ['log', 'INFO', 'info'],
+    ['debug', 'DEBUG', 'debug'],
+    ['verbose', 'DEBUG', 'trace'],
+  ] as const)('writes %s as one JSON object, with severity %s and level %s', (method, severity, level) => {
+    logger(false)[method]('text', { port: 1 }, 'Context');
     expect(written).toMatch(/^\{.*\}\n$/);
-    expect(JSON.parse(written)).toMatchObject({ level, message: 'text', context: 'Context', port: 1 });
+    expect(JSON.parse(written)).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      severity,
+      level,
+      pid: process.pid,
+      message: 'text',
+      context: 'Context',
+      port: 1,
+    });
+  });
+
+  it('keeps its own fields where an application has one with the same name', () => {
+    logger(false).warn('text', { time: 'soon', severity: 'none', level: 'none', message: 'none' });
+    expect(JSON.parse(written)).toMatchObject({
+      time: expect.stringMatching(/Z$/),
+      severity: 'WARNING',
+      level: 'warn',
+      message: 'text',
+    });
   });
 
   it('writes an error on one line, with its stack', () => {
@@ -39,7 +64,7 @@ describe('without a terminal', () => {
     expect(written).toMatch(/^\{.*\}\n$/);
     expect(JSON.parse(written)).toMatchObject({
       message: 'boom',
-      error: { stack: expect.stringContaining('logger.spec') },
+      error: { stack: expect.stringContaining('stdout-logger.spec') },
     });
   });
 });
@@ -54,7 +79,7 @@ describe('on a terminal', () => {
   });
 });
 
-it("keeps Nest's account of its start-up for the debug level", () => {
+it('keeps what Nest reports at its start for the debug level', () => {
   const quiet = logger(false);
   quiet.setLogLevels(['log']);
   quiet.log('Mapped {/, GET} route', 'RouterExplorer');
@@ -64,7 +89,7 @@ it("keeps Nest's account of its start-up for the debug level", () => {
   expect(JSON.parse(written)).toMatchObject({ level: 'debug', message: 'Mapped {/, GET} route' });
 });
 
-it('leaves out what Nest says of an error that it throws on, and that ends the start', () => {
+it('leaves out an error that Nest logs before it throws it', () => {
   logger(false).error(new Error('boom'), 'ExceptionHandler');
   expect(written).toBe('');
 });
