@@ -17,9 +17,13 @@ function ready(address: Address): Promise<boolean> {
   });
 }
 
-const sockets = listeningSockets();
-const answers = await Promise.all(sockets.map(ready));
-console.log(
-  sockets.map(({ host, port }, index) => `${host} port ${port}: ${answers[index] ? '' : 'not '}ready`).join(),
-);
-process.exit(answers.includes(true) ? 0 : 1);
+async function probe(): Promise<void> {
+  const sockets = listeningSockets();
+  const answers = await Promise.all(sockets.map(ready));
+  console.log(
+    sockets.map(({ host, port }, index) => `${host} port ${port}: ${answers[index] ? '' : 'not '}ready`).join(),
+  );
+  process.exit(answers.includes(true) ? 0 : 1);
+}
+
+void probe();
