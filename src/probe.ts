@@ -4,6 +4,7 @@
  * It asks the port that is bound, which `PORT` may not tell.
  */
 import { get } from 'node:http';
+import { READY } from './health/paths.js';
 import { type Address, listeningSockets } from './probe/listening-sockets.js';
 
 /** Who accepts and does not answer is not ready. Docker gives ten seconds, with the start of this program in them. */
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 5000;
 
 function ready(address: Address): Promise<boolean> {
   return new Promise((answer) => {
-    get({ ...address, path: '/health/ready', signal: AbortSignal.timeout(TIMEOUT_MS) }, ({ statusCode }) =>
+    get({ ...address, path: READY, signal: AbortSignal.timeout(TIMEOUT_MS) }, ({ statusCode }) =>
       answer(statusCode === 200),
     ).on('error', () => answer(false));
   });

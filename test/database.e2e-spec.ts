@@ -21,7 +21,7 @@ function recipe(feature: string, bundle: boolean): Fork {
       'src/environment.ts': (text) => text.replace('v.object({', `$&\n${DATABASE_URL}`),
       'src/health/health.module.ts': (text) =>
         `import { ${module} } ${from}${text.replace('DrainModule, ', `$&${module}, `)}`,
-      'src/health/health.controller.ts': (text) =>
+      'src/health/probes.ts': (text) =>
         `import { DatabaseHealth } ${from}` +
         text
           .replace('constructor(', '$&private readonly database: DatabaseHealth,')

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Request } from 'express';
 import { Connections } from 'port-binding/nest';
-import { isHealth } from '../health/health.controller.js';
+import { isHealth } from '../health/paths.js';
 
 /** What takes longer, in milliseconds, is worth a line: routers in front give up at thirty times that. */
 const SLOW_MS = 1000;
