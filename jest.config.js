@@ -27,6 +27,7 @@ export default {
   // Many tests wait for processes, so more of them run side by side than there are processors; but not many more, as
   // others build images and forks.
   maxWorkers: 3,
-  // A bound and no measure: each test waits for what happens, on a busy machine for long.
-  testTimeout: 900_000,
+  // A bound and no measure: each test waits for what happens. A program that does not start fails much earlier, and what
+  // builds images or forks has more time.
+  testTimeout: 180_000,
 };

@@ -42,7 +42,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
 });
 
-beforeEach(() => error.mockClear());
+beforeEach(() => void error.mockClear());
 
 afterAll(() => app.close());
 
