@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { copyProject, edit } from './support/project.js';
-import { codeFor } from './support/readme.js';
-import { run } from './support/service.js';
+import { copyProject, edit } from '../support/project.js';
+import { codeFor } from '../support/readme.js';
+import { run } from '../support/service.js';
 
 /** Another than the README's: a fork may have that one. */
 const NAME = 'BACKUP_URL';
