@@ -1,17 +1,19 @@
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/{speed,src,packages}/**/*.spec.ts', '<rootDir>/{speed,test,packages}/**/*.e2e-spec.ts'],
-  injectGlobals: false,
-  extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': '$1' },
+  moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': ['$1', '$1.js'] },
+  // Tests run as CommonJS, and so do the packages that they import. Jest's own ES modules cannot be required on Node 20,
+  // which CommonJS packages do with Nest: @nestjs/throttler, nest-winston, nestjs-i18n.
+  transformIgnorePatterns: [],
   transform: {
-    '\\.ts$': [
+    '\\.(ts|m?js)$': [
       '@swc/jest',
       {
+        isModule: 'unknown', // A package's file may be either.
+        module: { type: 'commonjs' },
         jsc: {
           target: 'es2022',
           parser: { syntax: 'typescript', decorators: true },
-          experimental: { keepImportAttributes: true },
           transform: { legacyDecorator: true, decoratorMetadata: true },
         },
       },
@@ -25,6 +27,7 @@ export default {
   // Many tests wait for processes, so more of them run side by side than there are processors; but not many more, as
   // others build images and forks.
   maxWorkers: 3,
-  // A bound and no measure: each test waits for what happens, on a busy machine for long.
-  testTimeout: 900_000,
+  // A bound and no measure: each test waits for what happens. A program that does not start fails much earlier, and what
+  // builds images or forks has more time.
+  testTimeout: 180_000,
 };

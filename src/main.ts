@@ -7,7 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import { serve } from 'port-binding/nest';
 import { AppModule } from './app.module.js';
 import type { Environment } from './environment.js';
-import { isHealth } from './health/health.controller.js';
+import { isHealth } from './health/paths.js';
 import { JsonAdapter } from './http/json-adapter.js';
 import { StdoutLogger } from './logger/stdout-logger.js';
 

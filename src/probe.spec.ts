@@ -7,16 +7,19 @@ let server: Server;
 let port: number;
 let log: jest.Spied<typeof console.log>;
 let exit: jest.Spied<typeof process.exit>;
+let exited: Promise<void>;
 
 // Of all that listens on this machine only the server here: other tests count who connects to theirs.
-jest.unstable_mockModule('./probe/listening-sockets.js', () => ({
+jest.doMock('./probe/listening-sockets.js', () => ({
   listeningSockets: () => listeningSockets().filter((address) => address.port === port),
 }));
 
 beforeEach(() => {
   jest.resetModules();
   log = jest.spyOn(console, 'log').mockReturnValue();
-  exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  exited = new Promise((done) => {
+    exit = jest.spyOn(process, 'exit').mockImplementation(() => done() as never);
+  });
 });
 
 afterEach(() => {
@@ -31,13 +34,18 @@ async function serve(listener: RequestListener): Promise<void> {
   ({ port } = server.address() as AddressInfo);
 }
 
+async function probe(): Promise<void> {
+  await import('./probe.js');
+  await exited;
+}
+
 it('asks the readiness of what listens here, by the port that is bound', async () => {
   const asked: (string | undefined)[] = [];
   await serve(({ url }, response) => {
     asked.push(url);
     response.end();
   });
-  await import('./probe.js');
+  await probe();
   expect(asked).toEqual(['/health/ready']);
   expect(log.mock.calls).toEqual([[`127.0.0.1 port ${port}: ready`]]);
   expect(exit.mock.calls).toEqual([[0]]);
@@ -49,7 +57,7 @@ it.each<[string, RequestListener]>([
   ['never answers', () => undefined],
 ])('takes a service that %s for not ready, and ends', async (_, listener) => {
   await serve(listener);
-  await import('./probe.js');
+  await probe();
   expect(log.mock.calls).toEqual([[`127.0.0.1 port ${port}: not ready`]]);
   expect(exit).toHaveBeenCalledTimes(1);
 });

@@ -4,6 +4,7 @@
  * It asks the port that is bound, which `PORT` may not tell.
  */
 import { get } from 'node:http';
+import { READY } from './health/paths.js';
 import { type Address, listeningSockets } from './probe/listening-sockets.js';
 
 /** Who accepts and does not answer is not ready. Docker gives ten seconds, with the start of this program in them. */
@@ -11,15 +12,19 @@ const TIMEOUT_MS = 5000;
 
 function ready(address: Address): Promise<boolean> {
   return new Promise((answer) => {
-    get({ ...address, path: '/health/ready', signal: AbortSignal.timeout(TIMEOUT_MS) }, ({ statusCode }) =>
+    get({ ...address, path: READY, signal: AbortSignal.timeout(TIMEOUT_MS) }, ({ statusCode }) =>
       answer(statusCode === 200),
     ).on('error', () => answer(false));
   });
 }
 
-const sockets = listeningSockets();
-const answers = await Promise.all(sockets.map(ready));
-console.log(
-  sockets.map(({ host, port }, index) => `${host} port ${port}: ${answers[index] ? '' : 'not '}ready`).join(),
-);
-process.exit(answers.includes(true) ? 0 : 1);
+async function probe(): Promise<void> {
+  const sockets = listeningSockets();
+  const answers = await Promise.all(sockets.map(ready));
+  console.log(
+    sockets.map(({ host, port }, index) => `${host} port ${port}: ${answers[index] ? '' : 'not '}ready`).join(),
+  );
+  process.exit(answers.includes(true) ? 0 : 1);
+}
+
+void probe();

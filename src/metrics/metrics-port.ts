@@ -3,21 +3,29 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import { ConfigService } from '@nestjs/config';
 import { listen } from 'port-binding';
 import type { Environment } from '../environment.js';
+import { PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
 
-/** Metrics on a port of their own, which a router need not show to the world. It is open until the process ends. */
+/**
+ * Where Prometheus finds the metrics: at `/metrics` on PORT, or on a port of their own, which a router need not show to the
+ * world. That one is open until the process ends.
+ */
 @Injectable()
 export class MetricsPort implements OnApplicationBootstrap {
   private readonly logger = new Logger(MetricsPort.name);
 
   constructor(
     private readonly metrics: Metrics,
+    private readonly platformRoutes: PlatformRoutes,
     private readonly config: ConfigService<Environment, true>,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     const port = this.config.get('METRICS_PORT', { infer: true });
-    if (port === undefined) return;
+    if (port === undefined) {
+      this.platformRoutes.get('/metrics', ({ headers }) => this.metrics.show(headers.accept));
+      return;
+    }
     const server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error(error);

@@ -1,12 +1,11 @@
 import { Module } from '@nestjs/common';
 import { PortBindingModule } from 'port-binding/nest';
-import { MetricsController } from './metrics.controller.js';
+import { PlatformModule } from '../platform/platform.module.js';
 import { MetricsPort } from './metrics-port.js';
 import { Metrics } from './metrics.js';
 
 @Module({
-  imports: [PortBindingModule],
+  imports: [PlatformModule, PortBindingModule],
   providers: [Metrics, MetricsPort],
-  controllers: [MetricsController],
 })
 export class MetricsModule {}

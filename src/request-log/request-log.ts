@@ -4,7 +4,7 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Request } from 'express';
 import { Connections } from 'port-binding/nest';
-import { isHealth } from '../health/health.controller.js';
+import { isHealth } from '../health/paths.js';
 import { requestId } from './request-id.js';
 
 /** A request that takes longer deserves a line. Routers in front give up after thirty times as long. */

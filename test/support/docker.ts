@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ENVIRONMENT } from './environment.js';
 import { IMAGE, hasDocker } from './image.js';
 import { describeWith } from './requirement.js';
-import { Program, onCleanUp } from './service.js';
+import { Program, START_MS, onCleanUp } from './service.js';
 
 /** A `describe` for tests that need an engine. */
 export const describeWithDocker = () =>
@@ -50,10 +50,23 @@ export class Container extends Program {
     return new Container(name, [...publish, ...variables, ...options, image], port);
   }
 
-  /** Where the host reaches it, once it listens. */
+  /**
+   * Where the host reaches it, once it answers there, whatever it logs. Docker's proxy accepts connections much earlier.
+   *
+   * @throws when it ends before, or takes too long
+   */
   async url(): Promise<string> {
-    await this.listening();
+    for (const end = performance.now() + START_MS; ; await delay(50)) {
+      const url = await this.answering().catch(() => undefined);
+      if (url !== undefined) return url;
+      if (this.ended) throw this.failure('ended and did not answer');
+      if (performance.now() > end) throw this.failure(`did not answer within ${START_MS} ms`);
+    }
+  }
+
+  private async answering(): Promise<string> {
     const [address] = (await docker('port', this.name, `${this.containerPort}/tcp`)).split('\n');
+    await fetch(`http://${address}/health/live`);
     return `http://${address}`;
   }
 

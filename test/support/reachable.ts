@@ -12,8 +12,9 @@ export async function refusing(port: number): Promise<void> {
   while (await reachable(port)) await delay(20);
 }
 
-async function reachable(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
+/** Whether something listens on a port. */
+export async function reachable(port: number, host = '127.0.0.1'): Promise<boolean> {
+  const socket = connect(port, host);
   return once(socket, 'connect')
     .then(
       () => true,

@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ENVIRONMENT } from './environment.js';
+import { reachable } from './reachable.js';
 
 /** The options that `npm start` gives to Node. */
 const FLAGS = packageJson.scripts['start:prod'].split(' ').filter((word) => word.startsWith('--'));
+
+/** How long a program may take to listen, on a busy machine. */
+export const START_MS = 60_000;
 
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -49,6 +54,7 @@ export class Program {
   stdout = '';
   stderr = '';
 
+  protected ended = false;
   private readonly watchers = new Set<() => void>();
 
   constructor(command: string, args: string[], { env = process.env, ...options }: SpawnOptions) {
@@ -58,48 +64,109 @@ export class Program {
       ...options,
     });
     children.add(this.process);
-    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.look();
+    });
     createInterface({ input: this.process.stdout! }).on('line', (line) => {
       this.stdout += `${line}\n`;
-      if (line.startsWith('{')) this.log.push(JSON.parse(line) as LogLine);
-      for (const look of this.watchers) look();
+      const entry = parse(line);
+      if (entry) this.log.push(entry);
+      this.look();
     });
     this.exit = new Promise((done, fail) => {
-      this.process.once('error', fail);
-      this.process.once('close', (code, signal) => {
+      const end = () => {
+        this.ended = true;
         children.delete(this.process);
+        this.look();
+      };
+      this.process.once('error', (error) => {
+        this.stderr += error.message;
+        fail(error);
+        end();
+      });
+      this.process.once('close', (code, signal) => {
         done({ code, signal });
-        for (const look of this.watchers) look();
+        end();
       });
     });
+    this.exit.catch(() => undefined); // for a test that does not ask
   }
 
-  /** The first log line, past or future, whose message matches; fails when the process ends without one. */
-  async logged(message: RegExp): Promise<LogLine> {
+  /**
+   * The first log line, past or future, whose message matches.
+   *
+   * @throws when the program ends without one, or takes longer than `withinMs`
+   */
+  logged(message: RegExp, withinMs = Infinity): Promise<LogLine> {
+    const find = () => this.log.find((entry) => message.test(entry.message));
+    return this.until(find, `log ${String(message)}`, withinMs);
+  }
+
+  /**
+   * All output, once it matches, whichever logger it comes from.
+   *
+   * @throws when the program ends before, or takes longer than a start may
+   */
+  printed(pattern: RegExp): Promise<string> {
+    const find = () => [this.stdout + this.stderr].find((text) => pattern.test(text));
+    return this.until(find, `print ${String(pattern)}`, START_MS);
+  }
+
+  private until<T>(find: () => T | undefined, what: string, withinMs: number): Promise<T> {
     return new Promise((found, fail) => {
       const look = () => {
-        const line = this.log.find((entry) => message.test(entry.message));
-        if (line) {
-          found(line);
-        } else if (this.process.exitCode !== null || this.process.signalCode !== null) {
-          fail(new Error(`ended without logging ${String(message)}\n${this.stdout}${this.stderr}`));
-        } else {
-          return;
-        }
+        const result = find();
+        if (result !== undefined) found(result);
+        else if (this.ended) fail(this.failure(`ended and did not ${what}`));
+        else return;
         this.watchers.delete(look);
       };
       this.watchers.add(look);
       look();
+      if (withinMs === Infinity) return;
+      void delay(withinMs, undefined, { ref: false }).then(() => {
+        fail(this.failure(`did not ${what} within ${withinMs} ms`));
+      });
     });
+  }
+
+  private look(): void {
+    for (const watcher of this.watchers) watcher();
   }
 
   /** The bound port, once the service says that it listens. */
   async listening(): Promise<number> {
-    return (await this.logged(/^Listening on port \d+$/))['port'] as number;
+    return (await this.logged(/^Listening on port \d+$/, START_MS))['port'] as number;
+  }
+
+  /**
+   * Waits until the program accepts connections, whatever it logs.
+   *
+   * @throws when it ends before, or takes too long
+   */
+  async accepting(port: number, host = '127.0.0.1'): Promise<void> {
+    for (const end = performance.now() + START_MS; !(await reachable(port, host)); await delay(20)) {
+      if (this.ended) throw this.failure(`ended and did not listen on port ${port}`);
+      if (performance.now() > end) throw this.failure(`did not listen on port ${port} within ${START_MS} ms`);
+    }
+  }
+
+  protected failure(what: string): Error {
+    return new Error(`The program ${what}.\n${this.stdout}${this.stderr}`);
   }
 
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
+  }
+}
+
+/** A line of the log, unless it is in another format: a fork may have a logger of its own. */
+function parse(line: string): LogLine | undefined {
+  try {
+    return line.startsWith('{') ? (JSON.parse(line) as LogLine) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { Connection, get, slow } from './support/connection.js';
-import { freePort } from './support/free-port.js';
-import { answering, refusing } from './support/reachable.js';
-import { Program, emptyFolder, run, start } from './support/service.js';
+import { Connection, get, slow } from '../support/connection.js';
+import { freePort } from '../support/free-port.js';
+import { answering, refusing } from '../support/reachable.js';
+import { Program, emptyFolder, run, start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 const ENDED_BADLY = { code: 1, signal: null };

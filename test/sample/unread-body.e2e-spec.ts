@@ -1,9 +1,9 @@
 import { request } from 'node:http';
 import { expect, it } from '@jest/globals';
-import { NGINX } from './balancers/nginx.js';
-import { PROXY_PASS, startNginx } from './rolling/nginx.js';
-import { describeWith } from './support/requirement.js';
-import { start } from './support/service.js';
+import { NGINX } from '../balancers/nginx.js';
+import { PROXY_PASS, startNginx } from '../rolling/nginx.js';
+import { describeWith } from '../support/requirement.js';
+import { start } from '../support/service.js';
 
 const UPLOAD = Buffer.alloc(1_000_000, 1);
 

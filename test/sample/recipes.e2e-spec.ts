@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, it } from '@jest/globals';
-import { Container, describeWithDocker } from './support/docker.js';
-import { buildFork, buildForkImage, describeWithForks } from './support/fork.js';
-import { freePort } from './support/free-port.js';
-import { answering } from './support/reachable.js';
-import { run, start } from './support/service.js';
+import { Container, describeWithDocker } from '../support/docker.js';
+import { buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
+import { freePort } from '../support/free-port.js';
+import { answering } from '../support/reachable.js';
+import { run, start } from '../support/service.js';
 
 const VALIDATION = {
   lines: 'app.useGlobalPipes(new ValidationPipe({ transform: true }));',

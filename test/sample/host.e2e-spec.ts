@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { run, start } from './support/service.js';
+import { run, start } from '../support/service.js';
 
 const reaches = async (host: string, port: number) =>
   fetch(`http://${host}:${port}/health/live`).then(

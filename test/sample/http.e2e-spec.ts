@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import packageJson from '../package.json' with { type: 'json' };
-import { Connection, get, slow } from './support/connection.js';
-import { type Program, start } from './support/service.js';
+import packageJson from '../../package.json' with { type: 'json' };
+import { Connection, get, slow } from '../support/connection.js';
+import { type Program, start } from '../support/service.js';
 
 let url: string;
 let port: number;

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
-import packageJson from '../package.json' with { type: 'json' };
-import { cloneProject, edit, importModule } from './support/project.js';
-import { codeFor } from './support/readme.js';
-import { start } from './support/service.js';
+import packageJson from '../../package.json' with { type: 'json' };
+import { cloneProject, edit, importModule } from '../support/project.js';
+import { codeFor } from '../support/readme.js';
+import { start } from '../support/service.js';
 
 /** All of units, and those that have told forks once what they may not do. */
-const TESTS = ['src/', 'speed/image', 'test/environment', 'test/log'];
+const TESTS = ['src/', 'test/contract/contract', 'test/sample/environment', 'test/sample/log'];
 
 /** For a suite in the suite. */
 const LIMIT_MS = 1_200_000;

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { copyProject, edit, importModule } from './support/project.js';
-import { codeFor } from './support/readme.js';
-import { emptyFolder, run, start } from './support/service.js';
+import { copyProject, edit, importModule } from '../support/project.js';
+import { codeFor } from '../support/readme.js';
+import { emptyFolder, run, start } from '../support/service.js';
 
 /** A name that a fork that follows the README does not have. */
 const NAME = 'BACKUP_URL';

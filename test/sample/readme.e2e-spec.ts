@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { copyProject, importModule } from './support/project.js';
-import { codeFor } from './support/readme.js';
-import { start } from './support/service.js';
+import { copyProject, importModule } from '../support/project.js';
+import { codeFor } from '../support/readme.js';
+import { start } from '../support/service.js';
 
 const FILE = 'src/greeting/greeting.module.ts';
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { Container, describeWithDocker } from './support/docker.js';
-import { type Fork, buildFork, buildForkImage, describeWithForks } from './support/fork.js';
-import { PostgreSql, describeWithPostgreSql } from './support/postgresql.js';
-import { codeFor } from './support/readme.js';
-import { run, start } from './support/service.js';
+import { Container, describeWithDocker } from '../support/docker.js';
+import { type Fork, buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
+import { PostgreSql, describeWithPostgreSql } from '../support/postgresql.js';
+import { codeFor } from '../support/readme.js';
+import { run, start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 
@@ -14,14 +14,14 @@ const DATABASE_URL = codeFor('src/environment.ts');
 /** With the check of the feature's database in readiness. */
 function recipe(feature: string, bundle: boolean): Fork {
   const module = `${feature[0]!.toUpperCase()}${feature.slice(1)}Module`;
-  const from = `from '../${feature}/${feature}.module.js';\n`;
+  const from = `from '../../${feature}/${feature}.module.js';\n`;
   return {
     bundle,
     edits: {
       'src/environment.ts': (text) => text.replace('v.object({', `$&\n${DATABASE_URL}`),
       'src/health/health.module.ts': (text) =>
         `import { ${module} } ${from}${text.replace('DrainModule, ', `$&${module}, `)}`,
-      'src/health/health.controller.ts': (text) =>
+      'src/health/probes.ts': (text) =>
         `import { DatabaseHealth } ${from}` +
         text
           .replace('constructor(', '$&private readonly database: DatabaseHealth,')

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { freePort } from './support/free-port.js';
-import { emptyFolder, run, start } from './support/service.js';
+import { freePort } from '../support/free-port.js';
+import { emptyFolder, run, start } from '../support/service.js';
 
 async function health(port: number, host = '127.0.0.1') {
   const response = await fetch(`http://${host}:${port}/health`);

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { freePort } from './support/free-port.js';
-import { Connection, get, slow } from './support/connection.js';
-import { answering, refusing } from './support/reachable.js';
-import { emptyFolder, run, start } from './support/service.js';
+import { freePort } from '../support/free-port.js';
+import { Connection, get, slow } from '../support/connection.js';
+import { answering, refusing } from '../support/reachable.js';
+import { emptyFolder, run, start } from '../support/service.js';
 
 it('is one JSON object per line on standard output, and nothing on standard error', async () => {
   const service = run({ PORT: '0', DRAIN_DELAY_MS: '0' });

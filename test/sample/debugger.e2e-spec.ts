@@ -5,9 +5,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { freePort } from './support/free-port.js';
-import { copyProject } from './support/project.js';
-import { Program } from './support/service.js';
+import { freePort } from '../support/free-port.js';
+import { copyProject } from '../support/project.js';
+import { Program } from '../support/service.js';
 
 interface Message {
   id?: number;

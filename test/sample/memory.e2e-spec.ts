@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { beforeEach, describe as group, expect, it } from '@jest/globals';
-import { Connection, get, slow } from './support/connection.js';
-import { Container, describeWithDocker } from './support/docker.js';
+import { Connection, get, slow } from '../support/connection.js';
+import { Container, describeWithDocker } from '../support/docker.js';
 
 const describe = describeWithDocker();
 

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import axe from 'axe-core';
 import { type Browser, type Page, chromium } from 'playwright-core';
-import { CHROMIUM } from './page/chromium.js';
-import { HAPROXY, HAProxy } from './balancers/haproxy.js';
-import { describeWith } from './support/requirement.js';
-import { onCleanUp, start } from './support/service.js';
+import { CHROMIUM } from '../page/chromium.js';
+import { HAPROXY, HAProxy } from '../balancers/haproxy.js';
+import { describeWith } from '../support/requirement.js';
+import { onCleanUp, start } from '../support/service.js';
 
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 

@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { cloneProject } from './support/project.js';
-import { linesOf } from './support/readme.js';
+import { cloneProject } from '../support/project.js';
+import { linesOf } from '../support/readme.js';
 
 /** What is left to a person: the steps of the CI, sentences, and what is not there to ignore. */
 const LEFT = /^(\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, it } from '@jest/globals';
 import { BEHAVIOURS, Client } from './fuzz/client.js';
 import { Random } from './fuzz/random.js';
-import { buildFork, describeWithForks } from './support/fork.js';
-import { start } from './support/service.js';
+import { buildFork, describeWithForks } from '../support/fork.js';
+import { start } from '../support/service.js';
 
 /** Another one, or several with a comma between: FUZZ_SEED=17 npm test -- fuzz. More of them: FUZZ_RUNS=1000. */
 const SEEDS = process.env['FUZZ_SEED']?.split(',').map(Number);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
-import { Connection, get } from './support/connection.js';
-import { type Program, start } from './support/service.js';
+import { Connection, get } from '../support/connection.js';
+import { type Program, start } from '../support/service.js';
 
 const lines = (service: Program) => service.log.filter(({ context }) => context === 'Request');
 

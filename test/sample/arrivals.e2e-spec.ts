@@ -1,8 +1,8 @@
 import { execSync } from 'node:child_process';
 import { expect, it } from '@jest/globals';
-import { Connection, get, slow } from './support/connection.js';
-import { describeWith } from './support/requirement.js';
-import { type Program, start } from './support/service.js';
+import { Connection, get, slow } from '../support/connection.js';
+import { describeWith } from '../support/requirement.js';
+import { type Program, start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { validate } from '../src/environment.js';
-import { ENVIRONMENT } from './support/environment.js';
+import { validate } from '../../src/environment.js';
+import { ENVIRONMENT } from '../support/environment.js';
 
 const { DRAIN_DELAY_MS, KEEP_ALIVE_TIMEOUT_MS } = validate(ENVIRONMENT);
 

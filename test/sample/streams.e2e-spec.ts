@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { Connection, get } from './support/connection.js';
-import { buildFork, describeWithForks } from './support/fork.js';
-import { start } from './support/service.js';
+import { Connection, get } from '../support/connection.js';
+import { buildFork, describeWithForks } from '../support/fork.js';
+import { start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 const ENDED_BADLY = { code: 1, signal: null };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
-import { run, start, type Program } from './support/service.js';
+import { run, start, type Program } from '../support/service.js';
 
 async function expectRefusal(service: Program, line: RegExp): Promise<void> {
   expect(await service.exit).toEqual({ code: 1, signal: null });

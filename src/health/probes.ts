@@ -1,0 +1,30 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+import { PlatformRoutes, json } from '../platform/platform-routes.js';
+import { LIVE, READY } from './paths.js';
+import { ReadinessHealth } from './readiness.health.js';
+
+/** What platforms ask of an instance. */
+@Injectable()
+export class Probes implements OnModuleInit {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly readiness: ReadinessHealth,
+    private readonly routes: PlatformRoutes,
+  ) {}
+
+  onModuleInit(): void {
+    this.routes.get(READY, async () => json(await this.ready()));
+    this.routes.get(LIVE, () => json(this.live()));
+  }
+
+  /** Readiness, for load balancers: may this instance get new requests? */
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.readiness.check()]);
+  }
+
+  /** Liveness, for supervisors. It depends on nothing, because a restart mends nothing outside the process. */
+  live(): HealthCheckResult {
+    return { status: 'ok', info: {}, error: {}, details: {} };
+  }
+}
