@@ -4,7 +4,7 @@ import express from 'express';
 export const DELAY_MS = 5000;
 export const TIMEOUT_MS = 4000;
 
-/** What every contestant serves, on Express. */
+/** The routes of every contestant, on Express. */
 export function expressApp(isReady) {
   const app = express();
   app.use(express.json());

@@ -1,7 +1,7 @@
 /**
  * How many requests does a rollout lose, with this engine and with others? `npm run bench:drain`, or with the names of some
- * contestants behind `--`. Each contestant has three instances, which are replaced twice under one load, behind a balancer
- * of connections (L4) and, at the same time, behind a balancer of requests (L7).
+ * contestants behind `--`. Each contestant has three instances, which are replaced twice under one load. That happens behind
+ * a balancer of connections (L4) and, at the same time, behind a balancer of requests (L7).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,24 +15,24 @@ import { installPeers } from '../peers.js';
 
 const README = join(ROOT, 'packages/port-binding/README.md');
 
-/** What each contestant is called in the table, with its packages. Its file has its settings. */
+/** The name of each contestant in the table, with the versions of its packages. Its file has its settings. */
 const CONTESTANTS = {
-  express: ['Express {express}, `server.close()` after the delay'],
-  'http-terminator': ['http-terminator {http-terminator}'],
-  stoppable: ['stoppable {stoppable}'],
-  terminus: ['@godaddy/terminus {@godaddy/terminus}'],
-  'http-graceful-shutdown': ['http-graceful-shutdown {http-graceful-shutdown}'],
-  lightship: ['lightship {lightship}'],
-  fastify: ['Fastify {fastify} with close-with-grace {close-with-grace}'],
-  'nestjs-graceful-shutdown': ['nestjs-graceful-shutdown {nestjs-graceful-shutdown}'],
-  nest: ["Nest {@nestjs/core}, `enableShutdownHooks()`, Terminus's `gracefulShutdownTimeoutMs`"],
-  'nest-force-close': ['… with `forceCloseConnections`'],
-  'nest-503': ['… with `return503OnClosing`'],
-  'port-binding': ['**port-binding** {port-binding} with Express'],
-  'port-binding-nest': ['**port-binding** {port-binding} with Nest'],
+  express: 'Express {express}, `server.close()` after the delay',
+  'http-terminator': 'http-terminator {http-terminator}',
+  stoppable: 'stoppable {stoppable}',
+  terminus: '@godaddy/terminus {@godaddy/terminus}',
+  'http-graceful-shutdown': 'http-graceful-shutdown {http-graceful-shutdown}',
+  lightship: 'lightship {lightship}',
+  fastify: 'Fastify {fastify} with close-with-grace {close-with-grace}',
+  'nestjs-graceful-shutdown': 'nestjs-graceful-shutdown {nestjs-graceful-shutdown}',
+  nest: "Nest {@nestjs/core}, `enableShutdownHooks()`, Terminus's `gracefulShutdownTimeoutMs`",
+  'nest-force-close': '… with `forceCloseConnections`',
+  'nest-503': '… with `return503OnClosing`',
+  'port-binding': '**port-binding** {port-binding} with Express',
+  'port-binding-nest': '**port-binding** {port-binding} with Nest',
 };
 
-/** An instance that has not ended by then is killed, as a platform would do. */
+/** A platform would kill an instance that has not ended by then. */
 const KILL_MS = 30_000;
 
 const { positionals } = parseArgs({ allowPositionals: true });
@@ -105,7 +105,7 @@ function ends(all) {
 }
 
 function title(name) {
-  return CONTESTANTS[name][0].replace(/\{(.+?)\}/g, (_, dependency) => {
+  return CONTESTANTS[name].replace(/\{(.+?)\}/g, (_, dependency) => {
     const { version } = JSON.parse(readFileSync(join(BENCH, 'node_modules', dependency, 'package.json'), 'utf8'));
     return version;
   });

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Param } from '@nestjs/common';
 
-/** What every contestant serves, on Nest. Its decorators are called by hand, because JavaScript has none for Nest. */
+/** The routes of every contestant, on Nest. Its decorators are called by hand, because JavaScript has none for Nest. */
 export class AppController {
   root() {
     return { hello: 'world' };
