@@ -1,6 +1,9 @@
 # Built by the classic builder, BuildKit and podman alike: nothing in here is an extension of one of them.
+# A release passes both base images by digest.
+ARG BUILD_IMAGE=node:26-trixie-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs26-debian13:nonroot
 
-FROM node:26-trixie-slim AS build
+FROM ${BUILD_IMAGE} AS build
 WORKDIR /app
 # What the packages depend on comes first: a change in src does not install them again.
 COPY package.json package-lock.json .npmrc ./
@@ -10,7 +13,7 @@ COPY speed speed
 COPY src src
 RUN npm run build
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot
+FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="port-binding-service" \

@@ -1,6 +1,6 @@
 import { type Socket, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random } from './random.js';
+import { type GeneratorValue, constantFrom, nat } from 'fast-check';
 
 interface Answer {
   whole: boolean;
@@ -30,7 +30,7 @@ export class Client {
     this.gone = new Promise((done) => this.socket.on('close', () => done()));
   }
 
-  async run(random: Random): Promise<void> {
+  async run(random: GeneratorValue): Promise<void> {
     await BEHAVIOURS[this.behaviour](this, random);
     await this.gone;
     this.tell(`closed after ${this.answers().length} of ${this.requests.length} answers`);
@@ -112,57 +112,57 @@ function bodyEnd(head: string, text: string): number | undefined {
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`;
 const post = (path: string, header: string) => `POST ${path} HTTP/1.1\r\nHost: test\r\n${header}\r\n\r\n`;
-const anyPath = (random: Random) =>
-  random.from(['/', '/health/live', '/health/ready', '/nowhere', `/streams/delay/${random.below(200)}`]);
+const anyPath = (random: GeneratorValue) =>
+  random(constantFrom, '/', '/health/live', '/health/ready', '/nowhere', `/streams/delay/${random(nat, 199)}`);
 
 /** What clients do. */
 export const BEHAVIOURS = {
-  async 'asks once'(client: Client, random: Random) {
+  async 'asks once'(client: Client, random: GeneratorValue) {
     await client.send(get(anyPath(random)), 1);
   },
 
-  async 'asks again and again'(client: Client, random: Random) {
+  async 'asks again and again'(client: Client, random: GeneratorValue) {
     for (let count = 1; count <= 50; count++) {
       await client.send(get(anyPath(random)), 1);
       if (!(await client.answered(count))) return;
-      await delay(random.below(10));
+      await delay(random(nat, 9));
     }
     client.leave();
   },
 
-  async 'asks in a pipeline'(client: Client, random: Random) {
-    const requests = Array.from({ length: 2 + random.below(30) }, () => get(anyPath(random)));
+  async 'asks in a pipeline'(client: Client, random: GeneratorValue) {
+    const requests = Array.from({ length: 2 + random(nat, 29) }, () => get(anyPath(random)));
     await client.send(requests.join(''), requests.length);
   },
 
-  async 'asks in a pipeline of two parts'(client: Client, random: Random) {
-    const requests = Array.from({ length: 2 + random.below(5) }, () => get(anyPath(random)));
+  async 'asks in a pipeline of two parts'(client: Client, random: GeneratorValue) {
+    const requests = Array.from({ length: 2 + random(nat, 4) }, () => get(anyPath(random)));
     await client.send(requests.join(''), requests.length);
-    await delay(random.below(50));
+    await delay(random(nat, 49));
     await client.send(requests.join(''), requests.length);
   },
 
-  async 'sends half a header'(client: Client, random: Random) {
+  async 'sends half a header'(client: Client, random: GeneratorValue) {
     await client.send('GET / HTTP/1.1\r\nHo');
-    await delay(random.below(500));
+    await delay(random(nat, 499));
     client.leave();
   },
 
-  async 'sends half a body'(client: Client, random: Random) {
+  async 'sends half a body'(client: Client, random: GeneratorValue) {
     await client.send(`${post('/streams/read', 'Content-Length: 100')}x`, 1);
-    await delay(random.below(500));
+    await delay(random(nat, 499));
     client.leave();
   },
 
-  async 'sends a body slowly'(client: Client, random: Random) {
+  async 'sends a body slowly'(client: Client, random: GeneratorValue) {
     await client.send(`${post('/streams/read', 'Content-Length: 100')}x`, 1);
-    await delay(random.below(500));
+    await delay(random(nat, 499));
     await client.send('x'.repeat(99));
   },
 
-  async 'uploads what nobody reads'(client: Client, random: Random) {
-    const path = random.from(['/streams/ignored', '/nowhere']);
-    const close = random.from(['', 'Connection: close\r\n']);
+  async 'uploads what nobody reads'(client: Client, random: GeneratorValue) {
+    const path = random(constantFrom, '/streams/ignored', '/nowhere');
+    const close = random(constantFrom, '', 'Connection: close\r\n');
     await client.send(post(path, `${close}Content-Length: 2000000`), 1);
     for (let part = 0; part < 20; part++) await client.send('x'.repeat(100_000));
   },
@@ -173,10 +173,10 @@ export const BEHAVIOURS = {
     await client.send('0\r\n\r\n');
   },
 
-  async 'reads slowly'(client: Client, random: Random) {
+  async 'reads slowly'(client: Client, random: GeneratorValue) {
     client.read(false);
     await client.send(get('/streams/large'), 1);
-    await delay(random.below(500));
+    await delay(random(nat, 499));
     client.read(true);
   },
 
@@ -190,9 +190,9 @@ export const BEHAVIOURS = {
     await client.send(`GET /ws HTTP/1.1\r\n${headers}\r\n\r\n`, 1);
   },
 
-  async leaves(client: Client, random: Random) {
-    await client.send(get(random.from(['/streams/large', '/streams/ticks', '/streams/delay/100'])), 1);
-    await delay(random.below(50));
+  async leaves(client: Client, random: GeneratorValue) {
+    await client.send(get(random(constantFrom, '/streams/large', '/streams/ticks', '/streams/delay/100')), 1);
+    await delay(random(nat, 49));
     client.leave();
   },
 };

@@ -1,0 +1,3 @@
+import { startNest } from '../nest-terminus.js';
+
+await startNest({});

@@ -1,0 +1,25 @@
+import 'reflect-metadata';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Controller, Get, Param } from '@nestjs/common';
+
+/** The routes of every contestant, on Nest. Its decorators are called by hand, because JavaScript has none for Nest. */
+export class AppController {
+  root() {
+    return { hello: 'world' };
+  }
+
+  async delay(seconds) {
+    await delay(1000 * seconds);
+    return { seconds };
+  }
+}
+
+Controller()(AppController);
+decorate(AppController, 'root', Get());
+decorate(AppController, 'delay', Get('delay/:seconds'));
+Param('seconds')(AppController.prototype, 'delay', 0);
+
+/** Applies a decorator to a method. */
+export function decorate({ prototype }, method, decorator) {
+  decorator(prototype, method, Object.getOwnPropertyDescriptor(prototype, method));
+}
