@@ -31,8 +31,12 @@ export function prepareForExpress(request: IncomingMessage, response: ServerResp
   const target = originForm(request);
   if (target === undefined) {
     const error = new BadRequestException('Invalid request target');
-    response.writeHead(error.getStatus(), { 'Content-Type': 'application/json; charset=utf-8' });
-    response.end(JSON.stringify(error.getResponse()));
+    const body = JSON.stringify(error.getResponse());
+    response.writeHead(error.getStatus(), {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': body.length,
+    });
+    response.end(body);
     return false;
   }
   request.url = target;

@@ -1,19 +1,35 @@
+import type { ServerResponse } from 'node:http';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Gauge, Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
+import type { Request } from 'express';
 import { Connections, Drain, PHASES, PortBinding } from 'port-binding/nest';
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  type Metric,
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+  Registry,
+  collectDefaultMetrics,
+  register as global,
+} from 'prom-client';
 import type { Environment } from '../environment.js';
 import { name, version } from '../instance/package-json.js';
-import { RequestDurations } from './request-durations.js';
 
-/** Of the library's own, those that are no counters but called so: Prometheus' own check of names refuses them. */
+/** All other methods are one, because a client can make up any: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE']);
+
+/** In seconds, as the same document advises. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** The library's gauges with a counter's name: Prometheus's own check of names refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
-/** What the service tells Prometheus, of requests by the names that OpenTelemetry has for HTTP servers. */
+/** What the service tells Prometheus, with OpenTelemetry's names for HTTP servers. */
 @Injectable()
 export class Metrics implements OnApplicationBootstrap {
-  private readonly durations = new RequestDurations();
-  private own: Registry | undefined;
+  private readonly own = new Registry();
 
   constructor(
     private readonly connections: Connections,
@@ -23,63 +39,80 @@ export class Metrics implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.connections.on('ended', (response, ms) => this.durations.add(response, ms));
+    const durations = new Histogram({
+      name: 'http_server_request_duration_seconds',
+      help: 'From the header of a request to the end of its response.',
+      labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'error_type'],
+      buckets: BUCKETS,
+      registers: [this.own],
+    });
+    this.connections.on('ended', (response, ms) => durations.observe(labelsOf(response), ms / 1000));
+
+    const rejected = new Counter({
+      name: 'http_server_rejected_requests_total',
+      help: 'Requests that were no valid HTTP, or did not arrive in time.',
+      labelNames: ['http_response_status_code'],
+      registers: [this.own],
+    });
+    this.connections.on('rejected', ({ status }) => rejected.inc({ http_response_status_code: status }));
+
+    const { connections, drain, portBinding } = this;
+    this.gauge('http_server_active_requests', 'Requests that wait for a response, or for the rest of one.', [], (it) =>
+      it.set(connections.inFlight),
+    );
+    this.gauge('http_server_open_connections', 'Open connections, by what is spoken on them.', ['protocol'], (it) => {
+      it.set({ protocol: 'http' }, connections.open);
+      it.set({ protocol: 'upgraded' }, connections.upgraded);
+    });
+    this.gauge('drain_phase', 'The phase of the service: 1 for that, 0 for the others.', ['phase'], (it) => {
+      for (const phase of PHASES) it.set({ phase }, Number(phase === drain.phase));
+    });
+    this.gauge('port_binding_info', 'The bound address.', ['address', 'port'], (it) => {
+      const { address, port } = portBinding.address;
+      it.set({ address, port }, 1);
+    });
+    this.gauge('build_info', 'What runs here.', ['name', 'version', 'revision', 'node'], (it) =>
+      it.set({ name, version, revision: this.config.get('REVISION', { infer: true }), node: process.version }, 1),
+    );
   }
 
   /**
-   * All metrics, in the format of OpenMetrics where a client asks for that, else in Prometheus' own.
+   * All metrics, in OpenMetrics where a client asks for that, else in Prometheus's own format.
    *
    * @param accept the header of that name
    */
   async show(accept = ''): Promise<{ contentType: string; body: string }> {
-    // When first asked for: what counts nothing by itself costs no start, and nothing where nobody asks.
-    const client = await import('prom-client');
-    this.own ??= this.register(client);
-    const all = new client.Registry<PrometheusContentType | OpenMetricsContentType>();
-    // Whatever else the program counts is in the library's own registry, as `new Counter()` puts it there.
-    for (const registry of [client.register, this.own]) {
+    // When first asked for, because the library measures the event loop's delay from then on, 100 times per second.
+    if (this.own.getSingleMetric('process_cpu_seconds_total') === undefined) {
+      collectDefaultMetrics({ register: this.own });
+      for (const misnamed of MISNAMED) this.own.removeSingleMetric(misnamed);
+    }
+    const all = new Registry<PrometheusContentType | OpenMetricsContentType>();
+    // A fork's `new Counter()` puts itself into the library's global registry.
+    for (const registry of [global, this.own]) {
       for (const { name: metric } of registry.getMetricsAsArray()) {
         // A stand-in for each: for OpenMetrics, the registry changes the names of its counters for good.
         const standIn = Object.create(registry.getSingleMetric(metric)!) as Metric;
         if (!all.getSingleMetric(metric)) all.registerMetric(standIn);
       }
     }
-    if (accept.includes('application/openmetrics-text')) all.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE);
+    if (accept.includes('application/openmetrics-text')) all.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     return { contentType: all.contentType, body: await all.metrics() };
   }
 
-  private register(client: typeof import('prom-client')): Registry {
-    const own = new client.Registry();
-    const { connections } = this;
-    const gauge = (metric: string, help: string, labelNames: string[], set: (gauge: Gauge) => void) => {
-      const it: Gauge = new client.Gauge({ name: metric, help, labelNames, registers: [own], collect: () => set(it) });
-    };
-
-    own.registerMetric(this.durations as unknown as Metric);
-    gauge('http_server_active_requests', 'Requests that wait for an answer, or for the rest of one.', [], (it) =>
-      it.set(connections.inFlight),
-    );
-    gauge(
-      'http_server_open_connections',
-      'Connections that are open, by what is spoken on them.',
-      ['protocol'],
-      (it) => {
-        it.set({ protocol: 'http' }, connections.open);
-        it.set({ protocol: 'upgraded' }, connections.upgraded);
-      },
-    );
-    gauge('drain_phase', 'The phase that the service is in: 1 for that, 0 for the others.', ['phase'], (it) => {
-      for (const phase of PHASES) it.set({ phase }, Number(phase === this.drain.phase));
-    });
-    gauge('port_binding_info', 'The address that is bound.', ['address', 'port'], (it) => {
-      const { address, port } = this.portBinding.address;
-      it.set({ address, port }, 1);
-    });
-    gauge('build_info', 'What runs here.', ['name', 'version', 'revision', 'node'], (it) =>
-      it.set({ name, version, revision: this.config.get('REVISION', { infer: true }), node: process.version }, 1),
-    );
-    client.collectDefaultMetrics({ register: own });
-    for (const misnamed of MISNAMED) own.removeSingleMetric(misnamed);
-    return own;
+  private gauge(metric: string, help: string, labelNames: string[], set: (gauge: Gauge) => void): void {
+    const it: Gauge = new Gauge({ name: metric, help, labelNames, registers: [this.own], collect: () => set(it) });
   }
+}
+
+function labelsOf(response: ServerResponse) {
+  const { method, route } = response.req as Request;
+  const { statusCode, headersSent, writableFinished } = response;
+  const error = statusCode >= 500 ? String(statusCode) : '';
+  return {
+    http_request_method: METHODS.has(method) ? method : '_OTHER',
+    http_route: (route as { path?: string } | undefined)?.path ?? '',
+    http_response_status_code: headersSent ? statusCode : '',
+    error_type: writableFinished ? error : 'cut_off',
+  };
 }

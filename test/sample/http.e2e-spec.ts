@@ -202,13 +202,20 @@ describe('whatever a client sends', () => {
     ['a coding behind the chunks', raw('POST /', ['Transfer-Encoding: chunked, gzip']), 400],
     ['a header over the limit of 16 kB', raw('GET /', [`X: ${'x'.repeat(20_000)}`]), 431],
     ['an expectation', raw('GET /', ['Expect: miracles']), 417],
-  ])('is refused by Node, without a page: %s', async (_, bytes, status) => {
-    expect(await exchange(bytes)).toMatchObject({ status, type: undefined });
+    ['two hosts', raw('GET /', ['Host: other']), 400],
+    ['an invalid host', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+  ])('is rejected in JSON where it is no valid request: %s', async (_, bytes, status) => {
+    const answer = await exchange(bytes);
+    expect(answer).toMatchObject({ status, type: JSON_TYPE });
+    expect(JSON.parse(answer.body!)).toMatchObject({ statusCode: status, message: expect.any(String) });
   });
 
-  it('leaves nothing behind on standard error or in the log, and a process that answers', async () => {
+  it('leaves nothing on standard error, nothing but its rejections in the log, and a process that answers', async () => {
     expect((await fetch(`${odd.url}/health/live`)).status).toBe(200);
-    expect([odd.service.stderr, odd.service.log.slice(1)]).toEqual(['', []]);
+    expect(odd.service.stderr).toBe('');
+    const messages = new Set(odd.service.log.slice(1).map(({ message }) => message));
+    expect([...messages]).toEqual(expect.arrayContaining(['Rejected']));
+    expect([...messages].filter((message) => !/^(Rejected|More of these were left out)$/.test(message))).toEqual([]);
   });
 });
 
