@@ -22,8 +22,11 @@ beforeEach(async () => {
   exited = new Promise((done) => {
     exit = jest.spyOn(process, 'exit').mockImplementation((code) => done(Number(code)) as never);
   });
-  // Responds at once, but for a request with a body: that is in flight until its body is there.
-  server = createServer((request, response) => request.resume().on('end', () => response.end('done')));
+  // Responds at once, but for a request with a body: that is in flight until its body is there. Nobody reads `/unread`.
+  server = createServer((request, response) => {
+    if (request.url === '/unread') response.end('done');
+    else request.resume().on('end', () => response.end('done'));
+  });
   connections = new Connections();
   connections.observe(server);
   installRequestGate(server, connections, undefined);
@@ -173,4 +176,23 @@ it('logs what an uncaught error cuts off, and emits `ended` for each of it', asy
   (process as EventEmitter).emit('uncaughtExceptionMonitor', new Error('boom'), 'uncaughtException');
   expect(ended).toHaveBeenCalledTimes(3);
   expect(logger.error.mock.calls).toEqual([['Uncaught error, cut off: unanswered requests (3)', { inFlight: 3 }]]);
+});
+
+it('exits only when every client has sent the rest of an upload that nobody reads', async () => {
+  const client = await inFlight('/unread');
+  const order: string[] = [];
+  exit.mockImplementation(() => order.push('exit') as never);
+  logger.log.mockImplementation((message) => {
+    if (message !== 'Stopped accepting connections') return;
+    // Later than an exit that does not wait.
+    setTimeout(() => {
+      order.push('rest of the upload');
+      client.write('2');
+    }, 100);
+  });
+  const closed = once(client.resume(), 'close');
+  end('SIGINT');
+  await Promise.all([closed, ...ends]);
+  expect(order).toEqual(['rest of the upload', 'exit']);
+  expect(exit).toHaveBeenCalledWith(0);
 });

@@ -49,6 +49,8 @@ export class Drain {
   private answeredBefore = 0;
   private deadline: NodeJS.Timeout | undefined;
   private drained: Promise<void> | undefined;
+  /** Resolves when every connection is closed. */
+  private serverClosed: Promise<void> | undefined;
   /** Connections still arrived when the port closed: the kernel may have reset some. */
   private closedOnArrivals = false;
 
@@ -77,6 +79,8 @@ export class Drain {
     // Ctrl-C comes from a person who waits, not from a platform whose balancers have to notice.
     await this.run(signal === 'SIGTERM' ? this.drainDelayMs : 0, signal);
     await this.close();
+    // A connection lingers until its client has sent the rest of an upload: an exit before that would reset it.
+    await this.serverClosed;
     clearTimeout(this.deadline);
     process.exit(this.conclude() ? 0 : 1);
   }
@@ -115,7 +119,7 @@ export class Drain {
 
     this.closedOnArrivals = !(await this.caughtUp());
     this.phase = 'closing';
-    server.close();
+    this.serverClosed = new Promise((closed) => server.close(() => closed()));
     this.portClosed.abort();
     this.logger.log('Stopped accepting connections', { afterMs: this.elapsedMs, inFlight: connections.inFlight });
 
