@@ -1,10 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BENCH } from './contestants.js';
+import { BENCH, ROOT } from './contestants.js';
 
-/** The peers and the load generator, which are no dependencies of the project. */
+/** Installs the peers, the load generator and the bundler, which are no dependencies of the project. */
 export function installPeers() {
-  if (existsSync(join(BENCH, 'node_modules/autocannon'))) return;
-  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'inherit' });
+  for (const folder of [BENCH, join(ROOT, 'speed')]) {
+    if (existsSync(join(folder, 'node_modules'))) continue;
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' });
+  }
+}
+
+/** Makes the image's program of what is built in this folder. */
+export function makeBundle(folder) {
+  execFileSync(process.execPath, [join(ROOT, 'speed/bundle.js'), '--bundle=yes'], { cwd: folder, stdio: 'inherit' });
 }
