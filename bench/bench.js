@@ -2,14 +2,14 @@
 // oxlint-disable no-await-in-loop -- One after the other: what runs at the same time disturbs what is measured.
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.js';
-import { BENCH, contestants, ROOT } from './contestants.js';
+import { BENCH, contestants, readManifest, ROOT } from './contestants.js';
 import { Figures } from './figures.js';
-import { installPeers } from './peers.js';
+import { installPeers, makeBundle } from './peers.js';
 import { report } from './report.js';
 import { Server } from './server.js';
 import { sizeOf } from './size.js';
@@ -47,20 +47,20 @@ await measureConnections();
 measureSizes();
 write();
 
-/** Installs the peers where they are missing, compiles the starter as `nest build` would, and fills the service's cache. */
+/** Installs the peers where they are missing, compiles the starter as `nest build` would, and makes the image's program. */
 function prepare() {
   if (!existsSync('/proc/self/schedstat')) {
     throw new Error('The benchmark needs Linux: it takes CPU time and memory from /proc.');
   }
   installPeers();
-  const versions = [ROOT, BENCH].map((folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  const versions = [ROOT, BENCH].map(readManifest);
   for (const [name, version] of Object.entries(versions[1].dependencies)) {
     if ((versions[0].dependencies[name] ?? version) !== version) {
       throw new Error(`${name} is ${version} in bench/package.json, but not in package.json.`);
     }
   }
   rmSync(join(BENCH, '.cache'), { recursive: true, force: true }); // that of another Node, maybe
-  execFileSync(process.execPath, ['dist/fill.js'], { cwd: ROOT, stdio: 'inherit' });
+  makeBundle(ROOT);
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [compiler, '-p', 'contestants/nest-new'], { cwd: BENCH, stdio: 'inherit' });
 }
@@ -229,7 +229,7 @@ function write() {
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     cpu: `${cpus().length} × ${cpus()[0].model.trim()}`,
-    versions: JSON.parse(readFileSync(join(BENCH, 'package.json'), 'utf8')).dependencies,
+    versions: readManifest(BENCH).dependencies,
     effort,
     figures: figures.summary(),
     connections: heldFigures.summary(),

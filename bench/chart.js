@@ -8,7 +8,7 @@ const BASE = 'node:http';
 const OURS = 'this service';
 
 const WIDTH = 860;
-const PANEL = { width: 420, height: 218, left: 104, bar: 192, row: 28, thickness: 18 };
+const PANEL = { width: 420, height: 246, left: 104, bar: 192, row: 28, thickness: 18 };
 
 const STYLE = `
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }

@@ -7,7 +7,8 @@ export const ROOT = dirname(BENCH);
 
 /**
  * Who is compared: how each is started, and what of it is deployed, its own files and its npm packages. Each takes its
- * port from PORT and prints it when it listens, and all give answers of the same form on `/` and `/health/live`.
+ * port from PORT and prints it when it listens, and all give answers of the same form on `/` and `/health/live`. The last
+ * one is the image's program.
  */
 export const contestants = [
   {
@@ -48,13 +49,25 @@ export const contestants = [
     packages: ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'],
   },
   {
-    name: 'this service',
+    name: 'plain build',
     args: [...imageFlags(), 'dist/main.js'],
     cwd: ROOT,
     files: ['dist'],
+    packages: Object.keys(readManifest(ROOT).dependencies),
+    installed: ROOT,
+  },
+  {
+    name: 'this service',
+    args: [...imageFlags(), 'bundle/main.js'],
+    cwd: ROOT,
+    files: ['bundle'],
     packages: [],
   },
 ];
+
+export function readManifest(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
 
 /** Those that the image gives to Node, as far as this Node knows them. */
 function imageFlags() {

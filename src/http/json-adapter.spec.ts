@@ -181,6 +181,12 @@ it.each(asked.map(([method, path, headers = {}, body = '']) => [method, path, he
   },
 );
 
+it('answers a reader with If-None-Match: * in full, because that header is for clients that write', async () => {
+  const question = ['GET', '/results/object', { 'If-None-Match': '*' }] as const;
+  expect(await answer(plain, ...question)).toMatchObject({ statusCode: 304 });
+  expect(await answer(ours, ...question)).toEqual(await answer(ours, 'GET', '/results/object'));
+});
+
 it('leaves the parsing of bodies to what the program asks for', async () => {
   const own = await serve(new JsonAdapter(), (app) => app.useBodyParser('json', { limit: 300_000 }));
   const long = JSON.stringify(['x'.repeat(200_000)]);
