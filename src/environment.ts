@@ -119,6 +119,19 @@ export function validate(...sources: Record<string, unknown>[]): Environment {
   return { ...given, ...result.output };
 }
 
+/**
+ * The descriptor of the socket that systemd hands over, if it does
+ * (https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html).
+ * The variables are meant for one process, whose children inherit them too.
+ *
+ * @throws {StartupError} when there is more than one socket
+ */
+export function inheritedSocket({ LISTEN_PID, LISTEN_FDS = '0' } = process.env, pid = process.pid): number | undefined {
+  if (LISTEN_PID !== String(pid) || LISTEN_FDS === '0') return undefined;
+  if (LISTEN_FDS === '1') return 3;
+  throw new StartupError(`LISTEN_FDS is "${LISTEN_FDS}": leave one ListenStream= in the socket unit.`);
+}
+
 /** Provides `ConfigService` to every module. The real environment wins over the `.env` file. */
 export const EnvironmentModule = ConfigModule.forRoot({
   isGlobal: true,
@@ -129,7 +142,8 @@ export const EnvironmentModule = ConfigModule.forRoot({
     warnOfNearMisses(Object.keys(file));
     // Also for code that reads `process.env` itself, such as the factories of `registerAs()`.
     for (const [name, value] of Object.entries(process.env)) if (value === '') delete process.env[name];
-    return validate(file, process.env);
+    // With a socket that is bound already, no port is requested by default.
+    return validate(inheritedSocket() === undefined ? {} : { PORT: '0' }, file, process.env);
   },
 }).catch((error: Error) => {
   throw error instanceof StartupError ? error : new StartupError(`Cannot read the .env file: ${error.message}.`);

@@ -1,4 +1,5 @@
-import { StartupError } from 'port-binding'; // first, to hear a signal from the first moment on
+import './node-version.js'; // first, because the rest may not run on an older one
+import { StartupError } from 'port-binding'; // early, to hear a signal from the first moment on
 import './working-directory.js';
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
@@ -6,10 +7,13 @@ import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { serve } from 'port-binding/nest';
 import { AppModule } from './app.module.js';
-import type { Environment } from './environment.js';
+import { type Environment, inheritedSocket } from './environment.js';
 import { isHealth } from './health/paths.js';
 import { JsonAdapter } from './http/json-adapter.js';
 import { StdoutLogger } from './logger/stdout-logger.js';
+
+// Without a listener, Node opens the debugger's port at this signal. `--disable-sigusr1` does the same, but not on Node 20.
+process.on('SIGUSR1', () => undefined);
 
 async function start(): Promise<void> {
   const app = await NestFactory.create(AppModule, new JsonAdapter(), {
@@ -24,11 +28,15 @@ async function start(): Promise<void> {
   const bound = await serve(app, {
     port: config.get('PORT', { infer: true }),
     host: config.get('HOST', { infer: true }),
+    fd: inheritedSocket(),
     drainDelayMs: config.get('DRAIN_DELAY_MS', { infer: true }),
     shutdownTimeoutMs: config.get('SHUTDOWN_TIMEOUT_MS', { infer: true }),
     bounds: { maxConnections: config.get('MAX_CONNECTIONS', { infer: true }), isProbe: isHealth },
   });
   Logger.log(`Listening on port ${bound.port}`, { ...bound }, 'PortBinding');
+  // For PM2, see deploy/pm2: it waits until the service is ready, and ends it by a message in place of a signal.
+  process.send?.('ready');
+  process.on('message', (message) => message === 'shutdown' && process.emit('SIGTERM', 'SIGTERM'));
 }
 
 /** A refusal is for the person who runs the service, everything else for the one who programs it. */

@@ -135,10 +135,10 @@ describeWith(
       expect(container(folder).ports).toHaveLength(2);
     });
 
-    it('lets the cluster have the metrics, and does not publish them', () => {
+    it('lets the namespace `monitoring` have the metrics, and does not publish them', () => {
       expect(the('Service', folder).spec.ports).toHaveLength(1);
       expect(the('NetworkPolicy', folder).spec.ingress[1]).toEqual({
-        from: [{ namespaceSelector: {} }],
+        from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
         ports: [{ protocol: 'TCP', port: 'metrics' }],
       });
     });
@@ -333,6 +333,25 @@ describeWith(
     const deployment = the('Deployment', BASE);
     spoil(deployment.spec.template.spec);
     expect(problems(deployment).join('\n')).toContain(complaint);
+  });
+});
+
+describeWith(
+  KUSTOMIZE !== undefined,
+  'kustomize',
+  'Install it, or kubectl 1.24 or later: https://kubectl.docs.kubernetes.io/installation/kustomize/',
+)('the Knative service, as kustomize renders it', () => {
+  const pod = () => render('deploy/knative')[0]!.spec.template.spec;
+
+  it.each(RESTRICTED)('keeps the restricted profile: $control', (control) => {
+    expect(violations(control, pod())).toHaveLength(0);
+  });
+
+  it("is, but for its security context, Cloud Run's", () => {
+    const { securityContext, ...container } = pod().containers[0];
+    expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    const { spec } = parse(readFileSync('deploy/knative/service.yaml', 'utf8'));
+    expect(container).toEqual(spec.template.spec.containers[0]);
   });
 });
 

@@ -3,8 +3,9 @@ import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import type { Environment } from '../environment.js';
+import { methodNotAllowed } from './method-not-allowed.js';
 
-/** The server below Nest: its timeouts, and its answer where no route matches. */
+/** The server below Nest: its timeouts, and its answers where no route matches. */
 @Module({})
 export class HttpServerModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(
@@ -19,6 +20,8 @@ export class HttpServerModule implements OnModuleInit, OnApplicationBootstrap {
     // header 10 s is generous; 30 s is when a router in front gives up (Heroku's H12).
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
+    // By now Nest has registered all routes, but not its own 404.
+    this.adapterHost.httpAdapter.use(methodNotAllowed);
   }
 
   onApplicationBootstrap(): void {

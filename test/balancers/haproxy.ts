@@ -25,8 +25,9 @@ export class HAProxy implements Balancer {
   /**
    * @param check how to check, in HAProxy's words: `inter 2s fall 2`
    * @param mode `http` balances requests, `tcp` connections
+   * @param request what a check asks for; nothing for HAProxy's own request
    */
-  static async start(check: string, mode: 'http' | 'tcp' = 'http'): Promise<HAProxy> {
+  static async start(check: string, mode: 'http' | 'tcp' = 'http', request = 'GET /health/ready'): Promise<HAProxy> {
     const folder = emptyFolder();
     const socket = join(folder, 'admin.sock');
     const port = await freePort();
@@ -47,8 +48,8 @@ frontend front
   default_backend instances
 backend instances
   balance roundrobin
-  option httpchk GET /health/ready
-  http-check expect status 200
+  option httpchk ${request}
+  ${request && 'http-check expect status 200'}
   default-server check ${check} rise 1
 ${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
 `,
@@ -64,7 +65,7 @@ ${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
     this.slots[slot] = port;
     await this.command(`set server instances/s${slot} addr 127.0.0.1 port ${port}`);
     await this.command(`set server instances/s${slot} state ready`);
-    await this.until(async () => (await this.status(slot)).startsWith('UP'));
+    await this.until(async () => (await this.column(slot, 'status')).startsWith('UP'));
   }
 
   async leave({ service, port }: Instance): Promise<void> {
@@ -75,17 +76,25 @@ ${slots.map((_, slot) => `  server s${slot} 127.0.0.1:1 disabled`).join('\n')}
     this.slots[slot] = undefined;
   }
 
+  /** What the first health check of an instance has found: `L7OK 200`. */
+  async checked({ port }: Pick<Instance, 'port'>): Promise<string> {
+    const slot = this.slots.indexOf(port);
+    const result = async () => `${await this.column(slot, 'check_status')} ${await this.column(slot, 'check_code')}`;
+    await this.until(async () => /^L\d/.test(await result()));
+    return result();
+  }
+
   stop(): void {
     this.program.kill('SIGKILL');
   }
 
-  private async status(slot: number): Promise<string> {
+  private async column(slot: number, name: string): Promise<string> {
     const table = (await this.command('show stat')).trim().split('\n');
     const [columns, row] = [
       table[0]!.split(','),
       table.find((line) => line.startsWith(`instances,s${slot},`))!.split(','),
     ];
-    return row[columns.indexOf('status')]!;
+    return row[columns.indexOf(name)]!;
   }
 
   private async command(line: string): Promise<string> {

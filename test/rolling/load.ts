@@ -30,20 +30,20 @@ const JSON_BODY = { body: Buffer.from(JSON.stringify({ text: 'x'.repeat(2000) })
 // No parser reads this one. The answer comes at once, while nearly all of the body is yet to be sent.
 const UPLOAD = { body: Buffer.alloc(1_000_000, 1), type: 'application/octet-stream', slowness: 100 };
 
-// The service has nothing to POST to: its own 404 is the answer to have.
+// The service has nothing to POST to: its own 405 is the answer to have.
 const MIX: Kind[] = [
   ...times(6, { method: 'GET', keepAlive: true, status: 200 }),
   ...times(2, { method: 'GET', keepAlive: false, status: 200 }),
-  ...times(4, { method: 'POST', ...JSON_BODY, keepAlive: true, status: 404 }),
-  ...times(2, { method: 'POST', ...JSON_BODY, keepAlive: false, status: 404 }),
-  ...times(4, { method: 'POST', ...JSON_BODY, slowness: 500, keepAlive: true, status: 404 }),
+  ...times(4, { method: 'POST', ...JSON_BODY, keepAlive: true, status: 405 }),
+  ...times(2, { method: 'POST', ...JSON_BODY, keepAlive: false, status: 405 }),
+  ...times(4, { method: 'POST', ...JSON_BODY, slowness: 500, keepAlive: true, status: 405 }),
   ...times(2, { method: 'GET', ...JSON_BODY, slowness: 500, keepAlive: false, status: 200 }),
   ...[true, false].map((keepAlive): Kind => ({ method: 'GET', path: '/delay/0.5', keepAlive, status: 200 })),
   ...[true, false].map((keepAlive): Kind => ({ method: 'HEAD', keepAlive, status: 200 })),
-  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: true, status: 404 },
-  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: false, status: 404 },
+  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: true, status: 405 },
+  { method: 'POST', ...JSON_BODY, expect: true, keepAlive: false, status: 405 },
   ...[true, false].flatMap((keepAlive) =>
-    [true, false].flatMap((chunked) => times(2, { method: 'POST', ...UPLOAD, chunked, keepAlive, status: 404 })),
+    [true, false].flatMap((chunked) => times(2, { method: 'POST', ...UPLOAD, chunked, keepAlive, status: 405 })),
   ),
 ];
 

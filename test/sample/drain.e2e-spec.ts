@@ -51,7 +51,7 @@ describe('from SIGTERM until the drain delay is over', () => {
     early.send(`}${get('/health/live')}`);
     late.send(get('/nowhere') + get('/') + get('/')); // the first one is answered before the next is looked at
     expect(await early.answers(2)).toMatchObject([
-      { status: 404, connection: undefined },
+      { status: 405, connection: undefined },
       { status: 200, connection: 'close' },
     ]);
     expect(await late.answers(3)).toMatchObject([
@@ -87,7 +87,7 @@ describe('after the drain delay', () => {
     expect(await slowGet!.end).toBe('closed');
     expect(service.process.exitCode).toBeNull();
     slowPost!.send('}');
-    expect(await slowPost!.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+    expect(await slowPost!.answers()).toMatchObject([{ status: 405, connection: 'close' }]);
     expect(await service.exit).toEqual(ENDED_WELL);
   });
 
@@ -181,7 +181,7 @@ describe('an answer to a request whose body nobody reads', () => {
     const clients = await Promise.all(Array.from({ length: 8 }, () => Connection.open(port)));
     for (const client of clients) client.send(`POST / HTTP/1.1\r\nHost: test\r\n${sent}`);
     for (const client of clients) {
-      expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+      expect(await client.answers()).toMatchObject([{ status: 405, connection: 'close' }]);
       expect(await client.end).toBe('closed');
     }
     expect(await service.exit).toEqual(ENDED_WELL);
@@ -190,7 +190,7 @@ describe('an answer to a request whose body nobody reads', () => {
   it('arrives whole when the client asked to close, as nginx does with plain proxy_pass', async () => {
     const { port } = await start();
     const client = (await Connection.open(port)).send(`POST / HTTP/1.0\r\nConnection: close\r\n${length}`);
-    expect(await client.answers()).toMatchObject([{ status: 404, connection: 'close' }]);
+    expect(await client.answers()).toMatchObject([{ status: 405, connection: 'close' }]);
     expect(await client.end).toBe('closed');
   });
 
@@ -199,7 +199,7 @@ describe('an answer to a request whose body nobody reads', () => {
     const client = (await Connection.open(port)).send(
       'POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n',
     );
-    expect(await client.answers()).toMatchObject([{ status: 404 }]);
+    expect(await client.answers()).toMatchObject([{ status: 405 }]);
     const trickle = setInterval(() => client.send('x'), 100);
     service.kill('SIGTERM');
     expect(await service.exit).toEqual(ENDED_WELL);

@@ -77,7 +77,7 @@ it.each(['GET', 'HEAD'])('%s / says nothing of what it is powered by', async (me
 describe('a request that the service does not understand', () => {
   it.each([
     ['an unknown path', '/nowhere', {}, 404, 'Cannot GET /nowhere'],
-    ['an unknown method', '/health', { method: 'DELETE' }, 404, 'Cannot DELETE /health'],
+    ['a method that the path lacks', '/health', { method: 'DELETE' }, 405, 'Cannot DELETE /health'],
     [
       'a malformed JSON body',
       '/',
@@ -133,7 +133,6 @@ describe('whatever a client sends', () => {
     ['GET http://example.com/health/ready', 200],
     ['GET http://example.com', 200],
     ['GET http://[::1]:80/health', 200],
-    ['OPTIONS *', 404],
     ['GET //', 200],
     ['GET /..', 404],
     ['GET /%', 404],
@@ -160,16 +159,16 @@ describe('whatever a client sends', () => {
   });
 
   it.each([
-    ['a byte order mark', ['Content-Type: application/json'], '\xef\xbb\xbf{}', 404],
+    ['a byte order mark', ['Content-Type: application/json'], '\xef\xbb\xbf{}', 405],
     ['no object', ['Content-Type: application/json'], '1', 400],
     ['twenty thousand brackets', ['Content-Type: application/json'], '['.repeat(20_000), 400],
-    ['another prototype', ['Content-Type: application/json'], '{"__proto__":{"x":1}}', 404],
+    ['another prototype', ['Content-Type: application/json'], '{"__proto__":{"x":1}}', 405],
     ['an unknown charset', ['Content-Type: application/json; charset=nope'], '{}', 415],
     ['a charset it is not in', ['Content-Type: application/json; charset=utf-16'], '{}', 400],
-    ['no media type', ['Content-Type: ;'], '{}', 404],
+    ['no media type', ['Content-Type: ;'], '{}', 405],
     ['an unknown encoding', ['Content-Type: application/json', 'Content-Encoding: nope'], '{}', 415],
     ['an encoding it is not in', ['Content-Type: application/json', 'Content-Encoding: gzip'], '{}', 400],
-    ['odd percent signs', ['Content-Type: application/x-www-form-urlencoded'], 'a=%zz&%=%', 404],
+    ['odd percent signs', ['Content-Type: application/x-www-form-urlencoded'], 'a=%zz&%=%', 405],
     ['too many fields', ['Content-Type: application/x-www-form-urlencoded'], 'a&'.repeat(1001), 413],
     ['deep fields', ['Content-Type: application/x-www-form-urlencoded'], `a${'[b]'.repeat(100)}=1`, 400],
   ])('is answered in JSON: a body with %s', async (_, header, body, status) => {
@@ -178,12 +177,18 @@ describe('whatever a client sends', () => {
     expect(JSON.parse(answer.body!)).toEqual(expect.any(Object));
   });
 
-  it.each(METHODS.filter((method) => !['CONNECT', 'GET', 'HEAD'].includes(method)))(
+  it.each(METHODS.filter((method) => !['CONNECT', 'GET', 'HEAD', 'OPTIONS'].includes(method)))(
     'is answered in JSON: %s /',
     async (method) => {
-      expect(await exchange(raw(`${method} /`))).toMatchObject({ status: 404, type: JSON_TYPE });
+      expect(await exchange(raw(`${method} /`))).toMatchObject({ status: 405, type: JSON_TYPE });
     },
   );
+
+  it.each(['/', '*'])('is answered with the methods that there are: OPTIONS %s', async (target) => {
+    const connection = (await Connection.open(odd.port)).send(raw(`OPTIONS ${target}`));
+    expect(await connection.end).toBe('closed');
+    expect(connection.received).toMatch(/^HTTP\/1\.1 204 No Content\r\n(.+\r\n)*Allow: GET, HEAD, OPTIONS\r\n/);
+  });
 
   it.each(['a', '../', '%61'])('is answered in JSON: a path of 15,000 characters, of %s', async (part) => {
     const line = `GET /${part.repeat(15_000 / part.length)}`;

@@ -25,7 +25,7 @@ function upload(port: number, chunked: boolean): Promise<number | string | undef
 }
 
 const uploads = (port: number) => Promise.all(Array.from({ length: 40 }, (_, index) => upload(port, index % 2 === 0)));
-const ANSWERED = Array.from({ length: 40 }, () => 404);
+const ANSWERED = Array.from({ length: 40 }, () => 405);
 const ways = Object.keys(PROXY_PASS) as (keyof typeof PROXY_PASS)[];
 
 describeWith(

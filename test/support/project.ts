@@ -6,6 +6,8 @@ import { emptyFolder } from './service.js';
 /** What a build needs, as a clone has it. A fork may lack `packages` or `speed`. */
 const SOURCES = [
   'LICENSE',
+  'build-if-stale.mjs',
+  'packages',
   'src',
   'nest-cli.json',
   'package.json',

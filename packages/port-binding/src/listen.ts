@@ -8,7 +8,18 @@ export interface ListenOptions {
   port: number;
   /** The address or host name to bind. Without it the server listens on every interface, IPv6 and IPv4. */
   host?: string | undefined;
+  /**
+   * The descriptor of a socket that listens already, such as systemd hands over. The server takes its connections from
+   * there and binds nothing. The port must be 0 or the socket's own, and the host left out or the socket's own.
+   */
+  fd?: number | undefined;
 }
+
+/**
+ * Node calls `listen()` on an inherited socket too, which would shorten the kernel's queue to Node's own 511. The kernel
+ * takes this for the most that it allows. As a second argument: with `fd`, Node does not read it from the options.
+ */
+const LONGEST_BACKLOG = 2 ** 31 - 1;
 
 /**
  * From the requested port to the bound address (https://12factor.net/port-binding).
@@ -16,13 +27,38 @@ export interface ListenOptions {
  * @returns the bound address, as the listening socket reports it
  * @throws {StartupError} when the port cannot be bound. No other port is tried: nobody would look for the service there.
  */
-export async function listen(server: Server, { port, host }: ListenOptions): Promise<AddressInfo> {
+export async function listen(server: Server, { port, host, fd }: ListenOptions): Promise<AddressInfo> {
+  if (fd !== undefined) return inherit(server, fd, port, host);
   try {
     await once(server.listen({ port, ...(host !== undefined && { host }) }), 'listening');
   } catch (error) {
     throw new StartupError(wayOut(error as NodeJS.ErrnoException, port, host), { cause: error });
   }
   return server.address() as AddressInfo;
+}
+
+async function inherit(server: Server, fd: number, port: number, host?: string): Promise<AddressInfo> {
+  try {
+    await once(server.listen({ fd }, LONGEST_BACKLOG), 'listening');
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StartupError(`The inherited descriptor ${fd} is no socket that listens: ${message}.`, { cause: error });
+  }
+  const bound = server.address();
+  const refuse = (reason: string): never => {
+    server.close(); // In the same event-loop turn: no connection has been taken out of the kernel's queue.
+    throw new StartupError(reason);
+  };
+  if (bound === null || typeof bound === 'string') {
+    return refuse(`The inherited socket is ${bound}: this serves TCP, so hand over a socket that is bound to a port.`);
+  }
+  if (port !== 0 && port !== bound.port) {
+    refuse(`Port ${port} is requested, but the inherited socket is bound to port ${bound.port}: leave the port out.`);
+  }
+  if (host !== undefined && host !== bound.address) {
+    refuse(`The host ${host} is requested, but the inherited socket is bound to ${bound.address}: leave the host out.`);
+  }
+  return bound;
 }
 
 function wayOut(error: NodeJS.ErrnoException, port: number, host?: string): string {

@@ -35,6 +35,11 @@ export class Connection {
     return this.inFlight > 0 ? this.newest : undefined;
   }
 
+  /** No request has arrived yet. */
+  get isNew(): boolean {
+    return this.arrivedAt === 0;
+  }
+
   /** @returns false when the request gets no response, because one before it has said `Connection: close` */
   requestArrived(response: ServerResponse): boolean {
     this.pipelining ||= this.inFlight > 0;

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { Connection } from './connection.js';
 
 /** A request that never became one for the program, because it is not valid HTTP or did not arrive in time. */
@@ -13,6 +13,9 @@ export interface RejectedRequest {
   /** The response, where the request got as far as that. */
   response?: ServerResponse;
 }
+
+/** How long a client takes at most from connecting to its first request, in milliseconds. */
+const FIRST_REQUEST_MS = 1000;
 
 /**
  * What is open on a server and what is in flight.
@@ -177,6 +180,18 @@ export class Connections extends EventEmitter<{
       quiet = -1;
     }
     return true;
+  }
+
+  /**
+   * Resolves when every connection has brought its first request, or has had the time for it. Where no balancer stands in
+   * front, clients connect until the port closes.
+   *
+   * @param withinMs how long to wait at most, in milliseconds
+   */
+  async firstRequests(withinMs: number): Promise<void> {
+    const end = performance.now() + withinMs;
+    const awaited = ({ isNew, usedAt }: Connection) => isNew && performance.now() - usedAt < FIRST_REQUEST_MS;
+    while (performance.now() < end && [...this].some(awaited)) await delay(10);
   }
 
   /** Resolves when every request has its response. */

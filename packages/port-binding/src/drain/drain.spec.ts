@@ -105,6 +105,18 @@ it('waits for the drain delay and the requests in flight, closes the program, an
   ]);
 });
 
+it('answers the first request on a connection that was accepted just before the port closed', async () => {
+  const late = connect(port(), '127.0.0.1').setEncoding('utf8');
+  await once(server, 'connection');
+  const data = once(late, 'data');
+  logger.log.mockImplementation((message) => {
+    if (String(message).startsWith('Stopped')) setTimeout(() => late.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n'), 50);
+  });
+  end('SIGINT');
+  expect(await data).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/)]);
+  expect(await exited).toBe(0);
+});
+
 it('aborts `closing` when the port closes, and not before', async () => {
   const phases: string[] = [];
   drain.closing.addEventListener('abort', () => phases.push(drain.phase));

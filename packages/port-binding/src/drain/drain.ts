@@ -123,6 +123,7 @@ export class Drain {
     this.portClosed.abort();
     this.logger.log('Stopped accepting connections', { afterMs: this.elapsedMs, inFlight: connections.inFlight });
 
+    await connections.firstRequests(this.lookMs);
     await this.caughtUp();
     connections.closeWhenIdle();
     await connections.idle();
@@ -157,9 +158,13 @@ export class Drain {
     this.deadline = setTimeout(() => this.abandon('Shutdown timeout'), CLOSE_MS);
   }
 
-  /** Half of the time that is left is for what arrives while the drain looks; the other half is for its responses. */
   private caughtUp(): Promise<boolean> {
-    return this.connections.caughtUp(Math.max((this.shutdownTimeoutMs - this.elapsedMs) / 2, LAST_LOOK_MS));
+    return this.connections.caughtUp(this.lookMs);
+  }
+
+  /** Half of the time that is left is for what arrives while the drain looks; the other half is for its responses. */
+  private get lookMs(): number {
+    return Math.max((this.shutdownTimeoutMs - this.elapsedMs) / 2, LAST_LOOK_MS);
   }
 
   private readonly reportCutOff = (): void => {

@@ -1,0 +1,31 @@
+// PM2 keeps the service running, and replaces its processes without losing a request:
+//   pm2 start deploy/pm2/ecosystem.config.cjs
+//   pm2 reload deploy/pm2/ecosystem.config.cjs
+const { join } = require('node:path');
+
+module.exports = {
+  apps: [
+    {
+      name: 'port-binding-service',
+      cwd: join(__dirname, '../..'),
+      script: 'dist/main.js',
+      node_args: '--enable-source-maps',
+      env: { NODE_ENV: 'production' },
+
+      // All processes share one port, and a reload starts each successor first. In fork mode (`exec_mode: 'fork'`) every
+      // process needs a port of its own, as `increment_var: 'PORT'` gives it, and a balancer in front that checks
+      // /health/ready. Then reload one at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
+      exec_mode: 'cluster',
+      instances: 2,
+
+      // A new process is ready when it says so, within this time.
+      wait_ready: true,
+      listen_timeout: 30_000,
+
+      // PM2 would send SIGINT, which is Ctrl-C: no drain delay. With this the service drains as on SIGTERM.
+      shutdown_with_message: true,
+      // When PM2 kills: after the shutdown timeout (SHUTDOWN_TIMEOUT_MS, 9 s), and 3 s for a busy host.
+      kill_timeout: 12_000,
+    },
+  ],
+};

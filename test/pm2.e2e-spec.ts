@@ -1,0 +1,90 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { validate } from '../src/environment.js';
+import { HAPROXY, HAProxy } from './balancers/haproxy.js';
+import { Load } from './rolling/load.js';
+import { ENVIRONMENT } from './support/environment.js';
+import { freePort } from './support/free-port.js';
+import { describeWith } from './support/requirement.js';
+import { emptyFolder } from './support/service.js';
+
+const PM2 = 'pm2@7.0.4';
+const SHIPPED = resolve('deploy/pm2/ecosystem.config.cjs');
+const { apps } = createRequire(import.meta.url)(SHIPPED) as { apps: [Record<string, unknown>] };
+
+let program: string;
+let home: string;
+let config: string;
+
+/** Runs PM2 with a daemon of this test's own, as a user types it. */
+async function pm2(...args: string[]): Promise<string> {
+  const env = { PATH: process.env['PATH'], HOME: home, PM2_HOME: home, PM2_DISABLE_VERSION_CHECK: 'true' };
+  return (await promisify(execFile)(program, args, { env })).stdout;
+}
+
+/** Starts what is shipped, with some of it changed. */
+async function start(port: number, changes: Record<string, unknown> = {}): Promise<void> {
+  const env = { ...ENVIRONMENT, ...(apps[0]['env'] as object), PORT: String(port), DRAIN_DELAY_MS: '2000' };
+  writeFileSync(config, JSON.stringify({ apps: [{ ...apps[0], env, ...changes }] }));
+  await pm2('start', config);
+}
+
+const log = () => readFileSync(join(home, 'pm2.log'), 'utf8');
+
+beforeAll(() => {
+  const find = ['exec', '--yes', `--package=${PM2}`, '--call', 'command -v pm2'];
+  program = execFileSync('npm', find, { encoding: 'utf8' }).trim();
+});
+
+beforeEach(() => {
+  home = emptyFolder();
+  config = join(home, 'ecosystem.json');
+});
+
+afterEach(async () => {
+  await pm2('kill');
+});
+
+it('PM2 waits for a process to end for longer than its shutdown timeout', () => {
+  expect(apps[0]['kill_timeout']).toBeGreaterThan(validate(ENVIRONMENT).SHUTDOWN_TIMEOUT_MS + 2000);
+});
+
+it('a reload in cluster mode loses no request, and kills no process', async () => {
+  const port = await freePort();
+  await start(port);
+  const load = new Load(port);
+  await load.reach(300);
+  for (let time = 0; time < 2; time++) await pm2('reload', config);
+  await load.reach(load.sent + 300);
+  await load.stop();
+  expect(Object.fromEntries(load.losses)).toEqual({});
+  expect(log()).toContain('New worker listening'); // and not only the end of `listen_timeout`
+  expect(log().match(/exited with code \[0\]/g)).toHaveLength(4);
+  expect(log()).not.toMatch(/SIGKILL|exited with code \[[^0]/);
+});
+
+describeWith(
+  HAPROXY !== undefined,
+  'HAProxy',
+  'Install it: apt-get install haproxy',
+)('in fork mode, behind a balancer', () => {
+  it('a reload of one process at a time loses no request', async () => {
+    const port = await freePort();
+    await start(port, { exec_mode: 'fork', increment_var: 'PORT' });
+    const balancer = await HAProxy.start('inter 500ms fall 2');
+    for (const each of [port, port + 1]) await balancer.join({ port: each });
+    const load = new Load(balancer.port);
+    await load.reach(300);
+    await pm2('reload', '--parallel', '1', config);
+    await load.reach(load.sent + 300);
+    await load.stop();
+    balancer.stop();
+    expect(Object.fromEntries(load.losses)).toEqual({});
+    expect(log().match(/exited with code \[0\]/g)).toHaveLength(2);
+    expect(log()).not.toMatch(/SIGKILL/);
+  });
+});
