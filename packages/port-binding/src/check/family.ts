@@ -1,0 +1,88 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** The variable that marks every process that a check starts: children inherit it, even those that leave the group. */
+export const MARK = 'PORT_BINDING_CHECK';
+
+/** The mark of this check, with which the mark of each of its programs begins. */
+export const CHECK = `${process.pid}-${Date.now()}`;
+
+interface Process {
+  pid: number;
+  parent: number;
+  group: number;
+  /** When it started, in clock ticks since the boot. */
+  started: number;
+}
+
+/** For how many times its own duration one look at /proc serves: looking must not slow down what it looks at. */
+const FRESH = 10;
+
+let table: { until: number; processes: Process[] } = { until: -Infinity, processes: [] };
+
+/** The mark of each process that has one, by process: an environment does not change while a program runs. */
+const marks = new Map<string, string>();
+
+/** The living processes of one program: its descendants, its process group, and all others that carry its mark. */
+export function family(root: number, mark: string, look: 'new' | 'recent' = 'new'): number[] {
+  if (look === 'new') table.until = -Infinity;
+  const members = new Set([root]);
+  const processes = living();
+  for (let before = 0; before < members.size;) {
+    before = members.size;
+    for (const each of processes) {
+      if (each.group === root || members.has(each.parent) || markOf(each) === mark) members.add(each.pid);
+    }
+  }
+  return processes.filter(({ pid }) => members.has(pid)).map(({ pid }) => pid);
+}
+
+/** The living processes of all programs that a check started: their marks begin with the check's own. */
+export function families(check: string): number[] {
+  table.until = -Infinity;
+  return living()
+    .filter((each) => markOf(each)?.startsWith(check))
+    .map(({ pid }) => pid);
+}
+
+function living(): Process[] {
+  const began = performance.now();
+  if (began > table.until) {
+    const processes = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => attempt(() => readProcess(pid)));
+    const now = performance.now();
+    table = { until: now + FRESH * (now - began), processes };
+  }
+  return table.processes;
+}
+
+function readProcess(pid: string): Process[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The second field is the command's name in parentheses, which may itself contain spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, parent, group] = fields;
+  // A zombie holds no port and takes no signal: its parent has yet to ask for its status.
+  if (state === 'Z' || state === 'X') return [];
+  return [{ pid: Number(pid), parent: Number(parent), group: Number(group), started: Number(fields[19]) }];
+}
+
+function markOf({ pid, started }: Process): string | undefined {
+  const key = `${pid} ${started}`;
+  if (!marks.has(key)) {
+    const [environment = ''] = attempt(() => [readFileSync(`/proc/${pid}/environ`, 'latin1')]);
+    const variable = environment.split('\0').find((each) => each.startsWith(`${MARK}=`));
+    // Without a mark it may still get one: between fork and exec a process has the environment of its parent.
+    if (variable === undefined) return undefined;
+    marks.set(key, variable.slice(MARK.length + 1));
+  }
+  return marks.get(key);
+}
+
+/** An empty list in place of what has just gone, or belongs to another user. */
+export function attempt<T>(list: () => T[]): T[] {
+  try {
+    return list();
+  } catch {
+    return [];
+  }
+}
