@@ -22,18 +22,35 @@ let table: { until: number; processes: Process[] } = { until: -Infinity, process
 /** The mark of each process that has one, by process: an environment does not change while a program runs. */
 const marks = new Map<string, string>();
 
-/** The living processes of one program: its descendants, its process group, and all others that carry its mark. */
-export function family(root: number, mark: string, look: 'new' | 'recent' = 'new'): number[] {
-  if (look === 'new') table.until = -Infinity;
-  const members = new Set([root]);
-  const processes = living();
-  for (let before = 0; before < members.size;) {
-    before = members.size;
-    for (const each of processes) {
-      if (each.group === root || members.has(each.parent) || markOf(each) === mark) members.add(each.pid);
-    }
+/** The processes that a program consists of. */
+export class Family {
+  /** Every process that was one of them: by its number alone, a process that came later could be taken for one. */
+  private readonly known = new Set<string>();
+
+  /** @param root the first of them, which has just been started */
+  constructor(
+    root: number,
+    private readonly mark: string,
+  ) {
+    for (const each of attempt(() => readProcess(String(root)))) this.known.add(key(each));
   }
-  return processes.filter(({ pid }) => members.has(pid)).map(({ pid }) => pid);
+
+  /** Those that live: descendants of known ones, members of their process groups, and all that carry the mark. */
+  living(look: 'new' | 'recent' = 'new'): number[] {
+    if (look === 'new') table.until = -Infinity;
+    const processes = living();
+    const members = new Set(processes.filter((each) => this.known.has(key(each))).map(({ pid }) => pid));
+    for (let before = -1; before < members.size;) {
+      before = members.size;
+      for (const each of processes) {
+        if (members.has(each.parent) || members.has(each.group) || markOf(each) === this.mark) {
+          members.add(each.pid);
+          this.known.add(key(each));
+        }
+      }
+    }
+    return [...members];
+  }
 }
 
 /** The living processes of all programs that a check started: their marks begin with the check's own. */
@@ -43,6 +60,8 @@ export function families(check: string): number[] {
     .filter((each) => markOf(each)?.startsWith(check))
     .map(({ pid }) => pid);
 }
+
+const key = ({ pid, started }: Process) => `${pid} ${started}`;
 
 function living(): Process[] {
   const began = performance.now();
@@ -66,16 +85,16 @@ function readProcess(pid: string): Process[] {
   return [{ pid: Number(pid), parent: Number(parent), group: Number(group), started: Number(fields[19]) }];
 }
 
-function markOf({ pid, started }: Process): string | undefined {
-  const key = `${pid} ${started}`;
-  if (!marks.has(key)) {
+function markOf(process: Process): string | undefined {
+  const { pid } = process;
+  if (!marks.has(key(process))) {
     const [environment = ''] = attempt(() => [readFileSync(`/proc/${pid}/environ`, 'latin1')]);
     const variable = environment.split('\0').find((each) => each.startsWith(`${MARK}=`));
     // Without a mark it may still get one: between fork and exec a process has the environment of its parent.
     if (variable === undefined) return undefined;
-    marks.set(key, variable.slice(MARK.length + 1));
+    marks.set(key(process), variable.slice(MARK.length + 1));
   }
-  return marks.get(key);
+  return marks.get(key(process));
 }
 
 /** An empty list in place of what has just gone, or belongs to another user. */

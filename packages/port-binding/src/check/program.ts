@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { accepts } from './client.js';
-import { attempt, CHECK, family, MARK } from './family.js';
+import { attempt, CHECK, Family, MARK } from './family.js';
 import { type Listening, listening, listeningOnFiles } from './sockets.js';
 
 export interface Exit {
@@ -43,7 +43,7 @@ export class Program {
 
   protected readonly child: ChildProcess;
   private readonly began = performance.now();
-  private readonly mark = `${CHECK}.${count++}`;
+  private readonly family: Family | undefined;
 
   /** @param requested the port to wait for, if the program was given one */
   constructor(
@@ -52,11 +52,13 @@ export class Program {
     readonly requested: number | undefined,
   ) {
     const [command = '', ...args] = words;
+    const mark = `${CHECK}.${count++}`;
     this.child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...env, [MARK]: this.mark },
+      env: { ...env, [MARK]: mark },
     });
+    this.family = this.child.pid === undefined ? undefined : new Family(this.child.pid, mark);
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.output = (this.output + text).slice(-OUTPUT_LENGTH);
@@ -148,6 +150,6 @@ export class Program {
   }
 
   private processes(now = true): number[] {
-    return this.child.pid === undefined ? [] : family(this.child.pid, this.mark, now ? 'new' : 'recent');
+    return this.family?.living(now ? 'new' : 'recent') ?? [];
   }
 }

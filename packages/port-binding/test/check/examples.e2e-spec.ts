@@ -1,0 +1,62 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { type Result, link } from '../../src/check/clause.js';
+import { GIVEN_PORT, binding } from '../../src/check/clauses/binding.js';
+import { instances } from '../../src/check/clauses/instances.js';
+import { Command } from '../../src/check/command.js';
+import { DEFAULTS, Subject } from '../../src/check/subject.js';
+
+const EXAMPLES = fileURLToPath(new URL('./examples', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'port-binding-examples-'));
+const has = (command: string, argument: string) => spawnSync(command, [argument]).status === 0;
+
+let subject: Subject;
+
+afterEach(() => subject.killAll());
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function outcomes(words: string[]): Promise<Result[]> {
+  subject = new Subject(new Command(words), DEFAULTS);
+  const results: Result[] = [];
+  for (const group of [binding, instances]) {
+    for await (const each of group(subject)) results.push(each);
+    await subject.killAll();
+  }
+  return results;
+}
+
+const failed = (results: Result[]) =>
+  results.filter(({ outcome }) => outcome === 'fails').map(({ clause }) => clause.id);
+
+describe("the rule's own examples keep what they promise", () => {
+  it('in JavaScript', async () => {
+    expect(failed(await outcomes([process.execPath, join(EXAMPLES, 'right.mjs')]))).toEqual([]);
+  });
+
+  (has('python3', '--version') ? it : it.skip)('in Python, which binds IPv4 only', async () => {
+    expect(failed(await outcomes(['python3', join(EXAMPLES, 'right.py')]))).toEqual(['ipv6']);
+  });
+
+  (has('go', 'version') ? it : it.skip)('in Go', async () => {
+    execFileSync('go', ['build', '-o', join(folder, 'right'), join(EXAMPLES, 'right.go')]);
+    expect(failed(await outcomes([join(folder, 'right')]))).toEqual([]);
+  });
+});
+
+describe('a service with a hard-coded port fails the clause about PORT, with advice', () => {
+  it.each([
+    ['3000', process.execPath, 'wrong-3000.mjs'],
+    ['8080', 'python3', 'wrong-8080.py'],
+  ])('%s', async (port, command, file) => {
+    subject = new Subject(new Command([command, join(EXAMPLES, file)]), DEFAULTS);
+    const { value } = (await binding(subject).next()) as { value: Result };
+    expect(value).toMatchObject({ clause: GIVEN_PORT, outcome: 'fails' });
+    expect(value.seen).toMatch(new RegExp(`^was given \\d+ and bound ${port}$`));
+    expect(value.clause.remedy).toMatch(/^Read PORT from the environment/);
+    expect(link(value.clause)).toBe('docs/check.md#given-port');
+  });
+});
