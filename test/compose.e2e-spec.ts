@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import type { Load } from 'port-binding/check/load';
 import { startLoad } from './rolling/load.js';
 import { docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';

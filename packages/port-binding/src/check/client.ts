@@ -72,7 +72,7 @@ export function open(
 
 /** Whether a connection is accepted. */
 export async function accepts({ host, port }: Endpoint): Promise<boolean> {
-  const socket = connect({ host, port, timeout: 1000 });
+  const socket = connect({ host, port, timeout: PATIENCE_MS });
   socket.once('timeout', () => socket.destroy(new Error('timeout')));
   return once(socket, 'connect')
     .then(

@@ -19,14 +19,12 @@ export interface Listening {
 /** The TCP sockets on which these processes listen (https://docs.kernel.org/networking/proc_net_tcp.html). */
 export function listening(pids: number[]): Listening[] {
   const open = openSockets(pids);
-  return table('/proc/net').flatMap(({ inode, ...socket }) => (open.has(inode) ? [socket] : []));
+  return table('/proc/net', (inode) => open.has(inode));
 }
 
 /** Every TCP socket that listens in the network of one process: in a container, all of them are the container's. */
 export function listeningInNetworkOf(pid: number): Listening[] {
-  return table(`/proc/${pid}/net`).flatMap(({ inode: _, ...socket }) =>
-    socket.address === DOCKERS_OWN ? [] : [socket],
-  );
+  return table(`/proc/${pid}/net`, () => true).filter(({ address }) => address !== DOCKERS_OWN);
 }
 
 /** The Unix sockets in the file system on which these processes listen. */
@@ -39,11 +37,11 @@ export function listeningOnFiles(pids: number[]): string[] {
   );
 }
 
-function table(folder: string): (Listening & { inode: string })[] {
+function table(folder: string, isWanted: (inode: string) => boolean): Listening[] {
   return ['tcp', 'tcp6'].flatMap((name) =>
     rows(`${folder}/${name}`).flatMap(([, local = '', , state, , , , , , inode = '']) => {
       const [address = '', port = ''] = local.split(':');
-      return state === LISTEN ? [{ address: readable(address), port: parseInt(port, 16), inode }] : [];
+      return state === LISTEN && isWanted(inode) ? [{ address: readable(address), port: parseInt(port, 16) }] : [];
     }),
   );
 }

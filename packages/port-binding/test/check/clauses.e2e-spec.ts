@@ -9,12 +9,22 @@ import { refusals } from '../../src/check/clauses/refusals.js';
 import { rollingDeploy } from '../../src/check/clauses/rolling-deploy.js';
 import { Command } from '../../src/check/command.js';
 import { freePort } from '../../src/check/ports.js';
-import { DEFAULTS, Subject } from '../../src/check/subject.js';
+import { DEFAULTS, type Options, Subject } from '../../src/check/subject.js';
 
 const SERVICE = fileURLToPath(new URL('./fixtures/service.mjs', import.meta.url));
 
-/** Short ones: what drains here does so for a second and a half. */
-const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 5000, requests: 500 };
+/** Checks in quick succession: what drains here does so for two seconds. */
+const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };
+
+/** Options for some of the faults. */
+const SPECIAL: Record<string, Partial<Options>> = {
+  // So that the checks take longer than the drain.
+  'short-drain': { intervalMs: 500 },
+  // So that the test does not wait for long for what never ends.
+  'waits-for-idle': { graceMs: 5000 },
+  'ignores-sigterm': { graceMs: 5000 },
+  'deaf-at-start': { graceMs: 2000 },
+};
 
 type Group = (subject: Subject) => AsyncGenerator<Result>;
 
@@ -22,7 +32,7 @@ let subject: Subject;
 
 afterEach(() => subject.killAll());
 
-async function results(group: Group, words: string[], options = {}): Promise<Result[]> {
+async function results(group: Group, words: string[], options: Partial<Options> = {}): Promise<Result[]> {
   process.env['DEFAULT_PORT'] = String(await freePort());
   subject = new Subject(new Command(words), { ...OPTIONS, ...options });
   // As long as the services with a slow start take; the others have listened long before.
@@ -32,7 +42,7 @@ async function results(group: Group, words: string[], options = {}): Promise<Res
   return all;
 }
 
-async function failures(group: Group, fault: string, options = {}): Promise<string[]> {
+async function failures(group: Group, fault: string, options: Partial<Options> = {}): Promise<string[]> {
   const all = await results(group, [process.execPath, SERVICE, fault], options);
   return all.filter(({ outcome }) => outcome === 'fails').map(({ clause }) => clause.id);
 }
@@ -83,8 +93,7 @@ describe('a service fails exactly the clauses that it breaks', () => {
     ['no-drain', rollingDeploy, ['rolling-deploy']],
     ['hard-coded', rollingDeploy, ['rolling-deploy']],
   ])('%s', async (fault, group, expected) => {
-    // With few checks, "serves on" asks for little; an interval of 500 ms asks for more than a short drain gives.
-    expect(await failures(group, fault, fault === 'short-drain' ? { intervalMs: 500 } : {})).toEqual(expected);
+    expect(await failures(group, fault, SPECIAL[fault])).toEqual(expected);
   });
 
   it('a start that takes longer than Heroku waits', () => {

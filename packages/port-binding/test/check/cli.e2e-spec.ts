@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CLAUSES } from '../../src/check/check.js';
 import { freePort } from '../../src/check/ports.js';
 
 const CLI = fileURLToPath(new URL('../../dist/esm/check/cli.js', import.meta.url));
 const SERVICE = fileURLToPath(new URL('./fixtures/service.mjs', import.meta.url));
-const QUICK = ['--ready', '/ready', '--interval', '0.1', '--grace', '5', '--requests', '500'];
+const QUICK = ['--ready', '/ready', '--interval', '0.1', '--grace', '15', '--requests', '500'];
 
 let cwd: string;
 let env: NodeJS.ProcessEnv;
@@ -81,15 +82,13 @@ it('--json ends with status 0 when every clause holds', async () => {
   expect({ status, holds: report.holds }).toEqual({ status: 0, holds: true });
 });
 
-it('says in words what the platform does and what to change, with a link that leads somewhere', async () => {
+it('says in words what the platform does and what to change, and where to read more', async () => {
   const { stdout, stderr, status } = await run('check', ...QUICK, '--', process.execPath, SERVICE, 'loopback');
   expect({ stderr, status }).toEqual({ stderr: '', status: 1 });
   expect(stdout).toContain('18 of 20 clauses hold, 2 fail.');
   expect(stdout).toMatch(
     /✖ Listens on every IPv4 interface\n {2}Seen: bound to 127\.0\.0\.1\n {2}The platform: .+\n {2}Change: .+\n {2}More: docs\/check\.md#ipv4/,
   );
-  const documentation = readFileSync(fileURLToPath(new URL('../../../../docs/check.md', import.meta.url)), 'utf8');
-  expect(documentation).toContain('<a id="ipv4"></a>');
 });
 
 it('--tap: a command that cannot be started fails the first clause, and the others are not checked', async () => {
@@ -98,6 +97,12 @@ it('--tap: a command that cannot be started fails the first clause, and the othe
   expect(lines.slice(0, 3)).toEqual(['TAP version 14', '1..20', 'not ok 1 - given-port: Binds the port in PORT']);
   expect(lines.slice(3).every((line) => /^ok \d+ - .* # SKIP not checked: /.test(line))).toBe(true);
   expect(status).toBe(1);
+});
+
+it.each(CLAUSES)('docs/check.md explains $id', ({ id, title }) => {
+  const documentation = readFileSync(fileURLToPath(new URL('../../../../docs/check.md', import.meta.url)), 'utf8');
+  const [, section = ''] = documentation.split(`\n### ${id}\n`);
+  expect(section.replaceAll('`', '')).toContain(`\n**${title}`);
 });
 
 describe('ends every process that it has started', () => {

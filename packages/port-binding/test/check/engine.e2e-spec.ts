@@ -9,7 +9,7 @@ import { freePort } from '../../src/check/ports.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
 
 const SERVICE = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
-const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 8000, requests: 500 };
+const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };
 
 let subject: Subject;
 

@@ -214,10 +214,9 @@ function check(peer: Peer): Outcome {
 const MARKS: Record<string, string> = { holds: '✔', fails: '✖', 'not promised': '–', 'not checked': '?' };
 
 function page(results: Record<string, Outcome>): string {
-  const rows = PEERS.flatMap(({ name }) => (results[name] ? [{ name, ...results[name] }] : []));
+  const rows = PEERS.flatMap(({ name }) => (results[name] ? [Object.assign({ name }, results[name])] : []));
   const seen = (row: Outcome, id: string) => row.clauses.find((clause) => clause.id === id)?.seen ?? '';
   const count = (row: Outcome, outcome: string) => row.clauses.filter((clause) => clause.outcome === outcome).length;
-  const cell = (text: string) => text.replaceAll('|', '\\|');
   const lost = (row: Outcome) => /^\d+ of \d+/.exec(seen(row, 'rolling-deploy'))?.[0] ?? 'no deploy';
   return [
     '| service | version | hold | fail | time to listen | requests lost in a rolling deploy | date |',
@@ -250,17 +249,14 @@ function page(results: Record<string, Outcome>): string {
     ),
     '',
     '## What was seen',
-    ...rows.flatMap((row) => [
-      '',
-      `### ${row.name}`,
-      '',
-      `    ${row.command}`,
-      '',
-      ...row.clauses
-        .filter(({ outcome }) => outcome !== 'holds')
-        .map((clause) => `- ${MARKS[clause.outcome]} [${clause.id}](check.md#${clause.id}): ${cell(clause.seen)}`),
-    ]),
+    ...rows.flatMap(seenOf),
   ].join('\n');
+}
+
+function seenOf({ name, command, clauses }: Outcome & { name: string }): string[] {
+  const rest = clauses.filter(({ outcome }) => outcome !== 'holds');
+  const lines = rest.map(({ id, outcome, seen }) => `- ${MARKS[outcome]} [${id}](check.md#${id}): ${seen}`);
+  return ['', `### ${name}`, '', `    ${command}`, '', ...lines];
 }
 
 const names = process.argv.slice(2);

@@ -130,7 +130,7 @@ export async function* ending(subject: Subject): AsyncGenerator<Result> {
   yield judge(
     SERVES_ON,
     served.ms >= needed,
-    `served for ${seconds(served.ms)} of the ${seconds(needed)} that ${options.threshold} checks take${served.then}`,
+    `served for ${seconds(served.ms)} of the ${seconds(needed)} that ${options.threshold} checks take${served.end}`,
   );
   yield judge(TELLS_TO_CLOSE, told.startsWith('closes') || told.startsWith('said'), told);
   yield held(SLOW_REQUEST, slow, slowly, 'answers before a body is in: --slow PATH names a slow path');
@@ -248,14 +248,14 @@ async function servesUntil(
   status: number,
   since: () => number,
   over: () => boolean,
-): Promise<{ ms: number; then: string }> {
+): Promise<{ ms: number; end: string }> {
   for (let ms = 0; ; ms = since(), await delay(LOOK_MS)) {
     const fault = await ask(endpoint, path).then(
       (answer) => (answer.status === status ? undefined : `the status was ${answer.status}`),
       inWords,
     );
-    if (fault !== undefined) return { ms, then: `, then ${fault}` };
-    if (over()) return { ms: since(), then: '' };
+    if (fault !== undefined) return { ms, end: `, then ${fault}` };
+    if (over()) return { ms: since(), end: '' };
   }
 }
 
