@@ -19,7 +19,7 @@ const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000
 /** Options for some of the faults. */
 const SPECIAL: Record<string, Partial<Options>> = {
   // So that the checks take longer than the drain.
-  'short-drain': { intervalMs: 500 },
+  'short-drain': { intervalMs: 2000 },
   // So that the test does not wait for long for what never ends.
   'waits-for-idle': { graceMs: 5000 },
   'ignores-sigterm': { graceMs: 5000 },
@@ -36,7 +36,7 @@ async function results(group: Group, words: string[], options: Partial<Options> 
   process.env['DEFAULT_PORT'] = String(await freePort());
   subject = new Subject(new Command(words), { ...OPTIONS, ...options });
   // As long as the services with a slow start take; the others have listened long before.
-  subject.msToListen = 500;
+  subject.msToListen = 3000;
   const all: Result[] = [];
   for await (const each of group(subject)) all.push(each);
   return all;
