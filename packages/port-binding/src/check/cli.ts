@@ -118,7 +118,8 @@ async function main(): Promise<number> {
   const command = new Command(call.words, call.portOption);
   const guardian = guard(command);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void dismiss(guardian).then(() => process.exit(1)));
+    // The second time, nobody listens any more: the signal ends the check.
+    process.once(signal, () => void dismiss(guardian).then(() => process.kill(process.pid, signal)));
   }
   try {
     return await report(command, call);

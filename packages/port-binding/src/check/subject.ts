@@ -109,5 +109,5 @@ function quoteLast(output: string): string {
     .filter((line) => line !== '');
   const line =
     lines.findLast((each) => /error|in use|taken|refus|not found|cannot|invalid/i.test(each)) ?? lines.at(-1);
-  return line === undefined ? '' : `: ${line.slice(0, 160)}`;
+  return line === undefined ? '' : `: ${line.slice(0, 160).replace(/\.$/, '')}`;
 }

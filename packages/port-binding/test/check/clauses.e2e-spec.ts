@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Result } from '../../src/check/clause.js';
 import { binding, timeToListen } from '../../src/check/clauses/binding.js';
@@ -11,7 +11,7 @@ import { Command } from '../../src/check/command.js';
 import { freePort } from '../../src/check/ports.js';
 import { DEFAULTS, type Options, Subject } from '../../src/check/subject.js';
 
-const SERVICE = fileURLToPath(new URL('./fixtures/service.mjs', import.meta.url));
+const SERVICE = resolve('packages/port-binding/test/check/fixtures/service.mjs');
 
 /** Checks in quick succession: what drains here does so for two seconds. */
 const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };

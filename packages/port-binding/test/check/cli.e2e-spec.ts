@@ -2,15 +2,14 @@ import { type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CLAUSES } from '../../src/check/check.js';
 import { freePort } from '../../src/check/ports.js';
 
-const CLI = fileURLToPath(new URL('../../dist/esm/check/cli.js', import.meta.url));
-const SERVICE = fileURLToPath(new URL('./fixtures/service.mjs', import.meta.url));
+const CLI = resolve('packages/port-binding/dist/esm/check/cli.js');
+const SERVICE = resolve('packages/port-binding/test/check/fixtures/service.mjs');
 const QUICK = ['--ready', '/ready', '--interval', '0.1', '--grace', '15', '--requests', '500'];
 
 let cwd: string;
@@ -69,7 +68,7 @@ describe('a wrong call ends with status 2 and says what is wrong', () => {
 it('--help describes every option and ends with status 0', async () => {
   const { stdout, status } = await run('check', '--help');
   expect(status).toBe(0);
-  const source = readFileSync(fileURLToPath(new URL('../../src/check/cli.ts', import.meta.url)), 'utf8');
+  const source = readFileSync(resolve('packages/port-binding/src/check/cli.ts'), 'utf8');
   const options = [...source.matchAll(/^ {8}'?([a-z-]+)'?: \{ type:/gm)].map(([, name]) => `--${name}`);
   expect(options).toHaveLength(11);
   for (const option of options) expect(stdout).toContain(option);
@@ -100,7 +99,7 @@ it('--tap: a command that cannot be started fails the first clause, and the othe
 });
 
 it.each(CLAUSES)('docs/check.md explains $id', ({ id, title }) => {
-  const documentation = readFileSync(fileURLToPath(new URL('../../../../docs/check.md', import.meta.url)), 'utf8');
+  const documentation = readFileSync('docs/check.md', 'utf8');
   const [, section = ''] = documentation.split(`\n### ${id}\n`);
   expect(section.replaceAll('`', '')).toContain(`\n**${title}`);
 });

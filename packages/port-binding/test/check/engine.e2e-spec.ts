@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { binding } from '../../src/check/clauses/binding.js';
 import { ending } from '../../src/check/clauses/ending.js';
@@ -8,7 +8,7 @@ import { Command } from '../../src/check/command.js';
 import { freePort } from '../../src/check/ports.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
 
-const SERVICE = fileURLToPath(new URL('./fixtures/engine.mjs', import.meta.url));
+const SERVICE = resolve('packages/port-binding/test/check/fixtures/engine.mjs');
 const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };
 
 let subject: Subject;

@@ -1,8 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { describeWith } from '../../../../test/support/requirement.js';
 import { type Result, link } from '../../src/check/clause.js';
@@ -11,7 +10,7 @@ import { instances } from '../../src/check/clauses/instances.js';
 import { Command } from '../../src/check/command.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
 
-const EXAMPLES = fileURLToPath(new URL('./examples', import.meta.url));
+const EXAMPLES = resolve('packages/port-binding/test/check/examples');
 const folder = mkdtempSync(join(tmpdir(), 'port-binding-examples-'));
 const has = (command: string, argument: string) => spawnSync(command, [argument]).status === 0;
 
