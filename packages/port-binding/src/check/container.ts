@@ -53,7 +53,8 @@ export class Container extends Program {
   }
 
   override async signal(signal: NodeJS.Signals): Promise<void> {
-    await this.ask('kill', '--signal', signal, this.name);
+    // The engine may not have started the container yet.
+    while (!this.exit && (await this.ask('kill', '--signal', signal, this.name)) === '') await delay(50);
   }
 
   override async remains(): Promise<number[]> {
