@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { Load } from './rolling/load.js';
+import type { Load } from 'port-binding/check/load';
+import { startLoad } from './rolling/load.js';
 import { docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';
 import { IMAGE, hasDocker } from './support/image.js';
@@ -101,7 +102,7 @@ describe('docker compose up', () => {
   }
 
   async function loadDuring(change: () => Promise<void>): Promise<Load> {
-    const load = new Load(balancer);
+    const load = startLoad({ host: '127.0.0.1', port: balancer });
     await load.reach(500);
     await change();
     await load.reach(load.sent + 500);

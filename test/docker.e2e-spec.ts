@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import packageJson from '../package.json' with { type: 'json' };
-import { Load } from './rolling/load.js';
+import { startLoad } from './rolling/load.js';
 import { Connection, get, slow } from './support/connection.js';
 import { Container, describeWithDocker, docker } from './support/docker.js';
 import { freePort } from './support/free-port.js';
@@ -94,7 +94,7 @@ describe('docker run', () => {
 
   it('serves 5,000 requests under load within 128 MB of memory', async () => {
     const container = Container.run({}, ['--memory', '128m', '--memory-swap', '128m']);
-    const load = new Load(Number(new URL(await container.url()).port));
+    const load = startLoad({ host: '127.0.0.1', port: Number(new URL(await container.url()).port) });
     await load.reach(5000);
     await load.stop();
     expect(Object.fromEntries(load.losses)).toEqual({});

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Load } from '../rolling/load.js';
+import { startLoad } from '../rolling/load.js';
 
 const [host = '', port = ''] = process.argv.slice(2);
 
@@ -20,7 +20,7 @@ for (let serves = false; !serves; await delay(100)) {
   socket.destroy();
 }
 
-const load = new Load(Number(port), { host: address });
+const load = startLoad({ host: address, port: Number(port) });
 const report = () => {
   const { sent, answered, losses } = load;
   console.log(JSON.stringify({ sent, answered, losses: Object.fromEntries(losses) }));

@@ -9,8 +9,13 @@ export const SERVICE = 'port-binding-service';
 /** The Service by which a Pod reaches only the Pods on its own node. */
 export const LOCAL_SERVICE = 'local';
 
-/** The scripts that put load on it. They import nothing that Node.js does not have. */
+/** The part of the package that the load needs, as if it were installed. It imports nothing that Node.js does not have. */
+const PACKAGE = 'node_modules/port-binding';
+const EXPORTS = JSON.stringify({ type: 'module', exports: { './check/load': './load.js' } });
+
+/** The scripts that put load on it. */
 const SCRIPTS = {
+  [`${PACKAGE}/load.js`]: 'packages/port-binding/src/check/load.ts',
   'rolling/load.js': 'test/rolling/load.ts',
   'kubernetes/load-pod.js': 'test/kubernetes/load-pod.ts',
   'saturation/crowd.js': 'test/saturation/crowd.ts',
@@ -57,7 +62,7 @@ function moveTo(namespace: string, objects: KubernetesObject[]): void {
 }
 
 export interface Loader {
-  script: Exclude<keyof typeof SCRIPTS, 'rolling/load.js'>;
+  script: `${'kubernetes' | 'saturation'}/${string}.js`;
   args: readonly string[];
   /** Where to run; if undefined, anywhere. */
   nodeName?: string;
@@ -95,7 +100,10 @@ export function loader(namespace: string, image: string, { script, args, nodeNam
           name: 'load',
           configMap: {
             name: 'load',
-            items: ['package.json', ...Object.keys(SCRIPTS)].map((path) => ({ key: key(path), path })),
+            items: ['package.json', `${PACKAGE}/package.json`, ...Object.keys(SCRIPTS)].map((path) => ({
+              key: key(path),
+              path,
+            })),
           },
         },
       ],
@@ -126,12 +134,16 @@ function scripts(): KubernetesObject {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'load' },
-    data: { 'package.json': '{ "type": "module" }', ...Object.fromEntries(data) },
+    data: {
+      'package.json': '{ "type": "module" }',
+      [key(`${PACKAGE}/package.json`)]: EXPORTS,
+      ...Object.fromEntries(data),
+    },
   };
 }
 
 /** A key of a ConfigMap has no slash. */
-const key = (path: string) => path.replace('/', '.');
+const key = (path: string) => path.replaceAll('/', '.');
 
 function compiled(file: string): string {
   return transformFileSync(file, { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }).code;

@@ -1,6 +1,8 @@
+import type { Load } from 'port-binding/check/load';
+import { rollOut } from 'port-binding/check/rollout';
 import type { Balancer, Instance } from '../balancers/balancer.js';
 import { type Program, start } from '../support/service.js';
-import { Load } from './load.js';
+import { startLoad } from './load.js';
 
 export interface Options {
   balancer: Balancer;
@@ -59,54 +61,57 @@ export async function rollingDeploy(options: Options): Promise<Outcome> {
   const history: History = { lives: [], requests: [] };
   const began = performance.now();
   const now = () => (performance.now() - began) / 1000;
-  const join = async (): Promise<Instance & { life: Life }> => {
-    const PORT = String(balancer.nextPort?.() ?? 0);
-    const { service, port } = await start({ ...env, PORT }, program === undefined ? {} : { program });
-    await options.onStart?.(service, port);
-    const instance = { service, port, life: { port, ready: 0 } };
-    await balancer.join(instance);
-    instance.life.ready = now();
-    history.lives.push(instance.life);
-    return instance;
-  };
-
-  // One by one: who reloads a balancer while it is reloading is not heard.
-  let instances = [await join(), await join(), await join()];
-  const load = new Load(balancer.port, options);
+  let running: Load | undefined;
+  const tell = (event: string) => onProgress(event, running!);
+  const exits: (number | null)[] = [];
   let before = { answered: 0, lost: 0 };
   const count = () => {
-    const { answered, lost } = load;
+    const { answered, lost } = running!;
     history.requests.push({ answered: answered - before.answered, lost: lost - before.lost });
     before = { answered, lost };
   };
-  const counting = setInterval(count, 1000);
-  const exits: (number | null)[] = [];
-  const tell = (event: string) => onProgress(event, load);
-  await load.reach(500);
-  tell(`3 instances serve, on ports ${instances.map(({ port }) => port).join(', ')}`);
+  let counting: NodeJS.Timeout | undefined;
 
-  for (let time = 0; time < times && goOn(); time++) {
-    const next = [];
-    for (const old of instances) {
-      const young = await join();
+  const { instances, load } = await rollOut<Instance & { life: Life }>({
+    times,
+    goOn,
+    requests,
+    async join() {
+      const PORT = String(balancer.nextPort?.() ?? 0);
+      const { service, port } = await start({ ...env, PORT }, program === undefined ? {} : { program });
+      await options.onStart?.(service, port);
+      const instance = { service, port, life: { port, ready: 0 } };
+      await balancer.join(instance);
+      instance.life.ready = now();
+      history.lives.push(instance.life);
+      return instance;
+    },
+    startLoad() {
+      running = startLoad({ host: '127.0.0.1', port: balancer.port }, options);
+      counting = setInterval(count, 1000);
+      return running;
+    },
+    onStart(serving) {
+      tell(`3 instances serve, on ports ${serving.map(({ port }) => port).join(', ')}`);
+    },
+    onReplace(old, young) {
       tell(`port ${young.port} is ready, port ${old.port} gets SIGTERM`);
+    },
+    async leave(old) {
       old.life.draining = now();
       await Promise.all([balancer.leave(old), options.onDrain?.(old.service)]);
       old.life.ended = now();
       const { code } = await old.service.exit;
       exits.push(code);
       tell(`port ${old.port} has ended with status ${code}`);
-      next.push(young);
-    }
-    instances = next;
-  }
+    },
+  });
 
-  await load.reach(requests);
-  await load.stop();
   clearInterval(counting);
   count();
+  const { sent, lost, losses } = load;
   await options.onEnd?.(load);
   for (const { service } of instances) service.kill('SIGKILL');
   balancer.stop();
-  return { sent: load.sent, lost: load.lost, losses: Object.fromEntries(load.losses), exits, history };
+  return { sent, lost, losses: Object.fromEntries(losses), exits, history };
 }

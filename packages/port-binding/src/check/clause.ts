@@ -1,0 +1,38 @@
+/** Where each clause is explained, under its own id. */
+const DOCUMENTATION = 'docs/check.md';
+
+/** One thing that platforms ask of a service. */
+export interface Clause {
+  id: string;
+  /** What holds of a service that keeps it. */
+  title: string;
+  /** What a platform does to a service that does not. */
+  consequence: string;
+  /** What to change. */
+  remedy: string;
+}
+
+/** `not promised` is no fault: the clause is optional, or the service never said that it keeps it. */
+export type Outcome = 'holds' | 'fails' | 'not promised' | 'not checked';
+
+export interface Result {
+  clause: Clause;
+  outcome: Outcome;
+  /** What was observed, in a few words. */
+  seen: string;
+  /** One line per case, where there are several. */
+  details: string[];
+}
+
+export function result(clause: Clause, outcome: Outcome, seen: string, details: string[] = []): Result {
+  return { clause, outcome, seen, details };
+}
+
+/** The outcome of a clause for which all that counts is whether it holds. */
+export function judge(clause: Clause, holds: boolean, seen: string, details: string[] = []): Result {
+  return result(clause, holds ? 'holds' : 'fails', seen, details);
+}
+
+export function link({ id }: Clause): string {
+  return `${DOCUMENTATION}#${id}`;
+}
