@@ -98,19 +98,22 @@ async function send(port: number, method: string, { agent = new Agent(), body = 
   });
 });
 
-const itInstalled = installed ? it : it.skip;
-
-itInstalled.each([
-  ['nodenext', 'nodenext'],
-  ['commonjs', 'bundler'],
-])('brings types to programs that are compiled to CommonJS: module %s, resolution %s', (module, resolution) => {
-  const tsc = resolve('node_modules/typescript/bin/tsc');
-  const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
-  const modules = ['--module', module, '--moduleResolution', resolution];
-  const options = ['--noEmit', '--strict', '--skipLibCheck', ...types, ...modules];
-  expect(() =>
-    execFileSync(process.execPath, [tsc, ...options, 'types.cts'], { cwd: join(folder, 'nest-11'), stdio: 'inherit' }),
-  ).not.toThrow();
+(installed ? describe : describe.skip)('a program that is compiled to CommonJS', () => {
+  it.each([
+    ['nodenext', 'nodenext'],
+    ['commonjs', 'bundler'],
+  ])('finds types: module %s, resolution %s', (module, resolution) => {
+    const tsc = resolve('node_modules/typescript/bin/tsc');
+    const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
+    const modules = ['--module', module, '--moduleResolution', resolution];
+    const options = ['--noEmit', '--strict', '--skipLibCheck', ...types, ...modules];
+    expect(() =>
+      execFileSync(process.execPath, [tsc, ...options, 'types.cts'], {
+        cwd: join(folder, 'nest-11'),
+        stdio: 'inherit',
+      }),
+    ).not.toThrow();
+  });
 });
 
 async function reachable(port: number): Promise<boolean> {

@@ -190,8 +190,7 @@ export class Connections extends EventEmitter<{
    */
   async firstRequests(withinMs: number): Promise<void> {
     const end = performance.now() + withinMs;
-    const awaited = ({ isNew, usedAt }: Connection) => isNew && performance.now() - usedAt < FIRST_REQUEST_MS;
-    while (performance.now() < end && [...this].some(awaited)) await delay(10);
+    while (performance.now() < end && [...this].some(bringsFirstRequest)) await delay(10);
   }
 
   /** Resolves when every request has its response. */
@@ -216,4 +215,8 @@ export class Connections extends EventEmitter<{
     this.requests -= requests;
     if (this.inFlight === 0) this.emit('idle');
   }
+}
+
+function bringsFirstRequest({ isNew, usedAt }: Connection): boolean {
+  return isNew && performance.now() - usedAt < FIRST_REQUEST_MS;
 }
