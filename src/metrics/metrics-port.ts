@@ -1,10 +1,16 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { listen } from 'port-binding';
+import { bound, listen } from 'port-binding';
 import type { Environment } from '../environment.js';
 import { PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
+
+/** A Prometheus keeps one connection, and there are few of them. */
+const MAX_CONNECTIONS = 16;
+
+/** A scrape is a short request without a body, in milliseconds. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
 
 /**
  * Where Prometheus finds the metrics: at `/metrics` on PORT, or on a port of their own, which a router need not show to the
@@ -26,18 +32,21 @@ export class MetricsPort implements OnApplicationBootstrap {
       this.platformRoutes.get('/metrics', ({ headers }) => this.metrics.show(headers.accept));
       return;
     }
-    const server = createServer((request, response) => {
+    const server = createServer(TIMEOUTS, (request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error(error);
         response.writeHead(500).end();
       });
     });
-    const bound = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
-    this.logger.log(`Metrics on port ${bound.port}`, { ...bound });
+    bound(server, { maxConnections: MAX_CONNECTIONS }, this.logger);
+    const address = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
+    this.logger.log(`Metrics on port ${address.port}`, { ...address });
   }
 
-  private async answer({ url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (/^\/metrics(\?|$)/.test(url!)) {
+  private async answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.writeHead(405, { Allow: 'GET, HEAD' }).end();
+    } else if (/^\/metrics(\?|$)/.test(url!)) {
       const { contentType, body } = await this.metrics.show(headers.accept);
       response.setHeader('Content-Type', contentType).setHeader('Cache-Control', 'no-store').end(body);
     } else {

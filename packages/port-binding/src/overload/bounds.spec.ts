@@ -1,10 +1,13 @@
 import { once } from 'node:events';
-import { type Server, type ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { createGunzip, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Connections } from '../connections/connections.js';
 import { Bounds } from './bounds.js';
+import { Brake } from './brake.js';
+import { Memory } from './memory.js';
 
 const MIB = 1024 * 1024;
 
@@ -15,22 +18,32 @@ let waiting: ServerResponse[];
 let refused: ServerResponse[];
 let clients: Socket[];
 let warn: jest.Mock<(message: string, counts: object) => void>;
+/** Of 64 MiB. */
+let used: number;
 
-beforeEach(async () => {
-  [waiting, refused, clients] = [[], [], []];
-  warn = jest.fn();
-  // Good for 16 connections, 42 requests, and 128 kB of bodies.
-  jest.spyOn(process, 'constrainedMemory').mockReturnValue(2 * MIB);
+const isProbe = ({ url }: IncomingMessage) => url!.startsWith('/health');
+
+/** @param memory for 2 MiB, 16 connections and 128 KiB of bodies */
+async function listen(memory: number): Promise<void> {
+  jest.spyOn(process, 'constrainedMemory').mockReturnValue(memory);
+  const brake = new Brake([new Memory(64 * MIB, () => used)]);
   server = createServer();
   connections = new Connections();
   connections.observe(server);
-  const bounds = new Bounds(server, connections, { isProbe: ({ url }) => url!.startsWith('/health') }, { warn });
+  const bounds = new Bounds(server, connections, { isProbe }, { warn }, brake);
   server.on('request', (request, response) => {
     if (!connections.requestArrived(response)) return;
     if (bounds.admit(request, response)) waiting.push(response);
     else refused.push(response);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
+}
+
+beforeEach(async () => {
+  [waiting, refused, clients] = [[], [], []];
+  warn = jest.fn();
+  used = 0;
+  await listen(2 * MIB);
 });
 
 afterEach(() => {
@@ -110,15 +123,68 @@ it.each([
   expect(waiting).toHaveLength(3);
 });
 
-it('cuts off the longest pipeline when there are too many requests, and nobody else', async () => {
-  const short = await ask();
-  const [long, longest] = [await open(), await open()];
-  const closed = once(longest, 'close');
-  long.write(get('/').repeat(15));
-  while (waiting.length < 16) await once(server, 'request');
-  longest.write(get('/').repeat(30));
-  await closed;
-  expect([short.destroyed, long.destroyed]).toEqual([false, false]);
-  expect(connections).toMatchObject({ open: 2, requests: 16, inFlight: 16 });
-  await ask(get('/'), short);
+it('expects of a compressed body what it may decompress to, and of others no more than their length', async () => {
+  await ask(post('/compressed', 'Content-Encoding: gzip\r\nContent-Length: 240'));
+  await ask(post('/plain', 'Content-Encoding: identity\r\nContent-Length: 240'));
+  expect([waiting, refused].map(([response]) => response!.req.url)).toEqual(['/plain', '/compressed']);
+});
+
+it('expects no more of the bodies whose connection has closed, though their responses have not ended', async () => {
+  const whole = post('/', 'Transfer-Encoding: chunked') + '0\r\n\r\n';
+  const client = await ask(whole.repeat(2));
+  while (refused.length === 0) await once(server, 'request');
+  const { socket } = refused.pop()!.req;
+  client.destroy();
+  await once(socket, 'close');
+  await ask(whole);
+  expect(refused).toEqual([]);
+});
+
+/** Waits until the brake has noticed. */
+async function exhaustMemory(): Promise<void> {
+  used = 33 * MIB;
+  await delay(100);
+}
+
+describe('when memory runs out', () => {
+  beforeEach(async () => {
+    server.close();
+    await listen(128 * MIB);
+    await ask(get('/at-rest'));
+    await once(waiting.pop()!.end(), 'close');
+  });
+
+  it('refuses new requests but for those of probes, and for one at a time', async () => {
+    await ask(get('/first'));
+    await exhaustMemory();
+    await ask(get('/second'));
+    await ask(get('/health/live'));
+    for (const response of waiting.splice(0)) await once(response.end(), 'close');
+    await ask(get('/third'));
+    expect(refused.map(({ req }) => req.url)).toEqual(['/second']);
+    expect(waiting.map(({ req }) => req.url)).toEqual(['/third']);
+  });
+
+  it('cuts off the client that holds most, and nobody else', async () => {
+    const short = await ask();
+    const long = await open();
+    const closed = once(long, 'close');
+    used = 33 * MIB;
+    long.write(get('/').repeat(30));
+    await closed;
+    while (connections.open > 1) await delay(1);
+    expect(short.destroyed).toBe(false);
+    expect(connections).toMatchObject({ requests: 1, inFlight: 1 });
+  });
+
+  it('decompresses no more of what a client has sent that it cuts off', async () => {
+    const client = await ask(post('/', 'Content-Encoding: gzip\r\nContent-Length: 1000'));
+    waiting[0]!.req.on('error', () => undefined);
+    const gunzip = waiting[0]!.req.pipe(createGunzip()).resume();
+    const closed = new Promise((done) => client.once('close', done));
+    used = 33 * MIB;
+    client.write(gzipSync(Buffer.alloc(400 * 1024)).subarray(0, -1));
+    await closed;
+    expect(gunzip.destroyed).toBe(true);
+  });
 });

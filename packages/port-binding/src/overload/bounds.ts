@@ -1,61 +1,64 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Connection } from '../connections/connection.js';
-import type { Connections } from '../connections/connections.js';
+import { Connections } from '../connections/connections.js';
 import { rejectInvalidRequests, rejectionOf, respondWithError } from '../rejection.js';
+import { installRequestGate } from '../request-gate.js';
+import { Bodies } from './bodies.js';
+import { type Brake, type Load, brake as processBrake } from './brake.js';
 import { FairAccept } from './fair-accept.js';
+import { connectionsByFileDescriptors } from './file-descriptors.js';
+import { machineMemory } from './memory.js';
 
 export interface BoundsOptions {
-  /** How many connections to hold. By default, what memory is good for. */
+  /** How many connections to hold. By default, what memory is good for; never more than file descriptors allow. */
   maxConnections?: number | undefined;
-  /** Recognises requests that are always admitted, such as health checks. */
+  /** Recognises requests that are always admitted, such as health checks, unless they have a body. */
   isProbe?: ((request: IncomingMessage) => boolean) | undefined;
 }
 
-/** What Express' parsers keep of a body unless they are told otherwise; what is longer is refused, or a stream. */
-const BODY_BYTES = 100 * 1024;
-
 /**
- * The memory that there has to be for each connection. It takes some 13 kB of it, and with the longest header that Node
- * lets through 35 kB; the rest is for what is asked over it, and for the program.
+ * The memory that each connection needs to be accepted. It takes some 13 kB of that, and 35 kB with the longest header that
+ * Node reads. The rest is for its requests and for the program.
  */
 const BYTES_PER_CONNECTION = 128 * 1024;
 
-/**
- * Likewise for each request in memory, which takes some 7 kB. They are more than connections only by pipelining, and a
- * single client may well send 2,621: as many of 25 bytes, the shortest there are, Node reads at once.
- */
-const BYTES_PER_REQUEST = 48 * 1024;
+/** What a request takes in memory, with its response. */
+const BYTES_PER_REQUEST = 8 * 1024;
 
 /**
  * The most that a server takes on at once, so that no client can take more memory than there is: a process that is killed
  * for its memory loses everybody's requests. Beyond that, new work is refused, at the expense of who holds most.
  */
-export class Bounds {
+export class Bounds implements Load {
   private readonly fairAccept: FairAccept;
   private readonly maxConnections: number;
-  private readonly maxRequests = memory() / BYTES_PER_REQUEST;
   /** A body takes its length in buffers, as much again as text, and more as what the text is parsed to. */
   private readonly maxBodyBytes = memory() / 16;
-  /** What may have to be kept in memory of the bodies in flight. */
-  private bodyBytes = 0;
+  private readonly bodies = new Bodies((bytes) => this.brake.work(2 * bytes)); // as bytes, and as text
   private counts = { closed: 0, refused: 0, cut: 0 };
   private telling: NodeJS.Timeout | undefined;
 
   constructor(
     server: Server,
-    private readonly connections: Connections,
+    readonly connections: Connections,
     private readonly options: BoundsOptions,
     private readonly logger: Pick<Console, 'warn'>,
+    private readonly brake: Brake = processBrake,
   ) {
-    this.maxConnections = options.maxConnections ?? Math.floor(memory() / BYTES_PER_CONNECTION);
+    this.maxConnections = Math.min(
+      options.maxConnections ?? Math.floor(memory() / BYTES_PER_CONNECTION),
+      connectionsByFileDescriptors(),
+    );
     this.fairAccept = new FairAccept(connections);
     rejectInvalidRequests(server, connections);
     server.on('connection', (socket) => {
       this.fairAccept.connectionAccepted(connections.of(socket)!);
+      brake.work(BYTES_PER_REQUEST);
       if (this.full && this.closeLongestIdle()) this.tell('closed');
     });
+    brake.add(this);
+    server.once('close', () => brake.remove(this));
   }
 
   /** @returns false when a request that has arrived must not be processed: it is answered already, or its client cut off */
@@ -64,7 +67,7 @@ export class Bounds {
     const connection = connections.of(request.socket);
     if (connection === undefined) return !request.socket.destroyed;
     this.fairAccept.requestArrived(connection);
-    if (connections.requests > this.maxRequests && this.cutLongestPipeline()) this.tell('cut');
+    this.brake.work(BYTES_PER_REQUEST);
     if (request.socket.destroyed) return false;
     const rejection = rejectionOf(request);
     if (rejection !== undefined) {
@@ -73,21 +76,32 @@ export class Bounds {
       respondWithError(response, rejection.status, rejection.reason);
       return false;
     }
-    const bodyBytes = expectedBody(request);
-    if (bodyBytes > 0) {
-      this.bodyBytes += bodyBytes;
-      response.on('close', () => (this.bodyBytes -= bodyBytes));
-    }
-    if ((!this.full && this.bodyBytes <= this.maxBodyBytes) || this.isProbe(request, bodyBytes)) return true;
+    const hasBody = this.bodies.add(request, response, connection);
+    if (this.hasRoom || (!hasBody && this.options.isProbe?.(request))) return true;
     this.tell('refused');
     connection.announceClose();
     respondWithError(response.setHeader('Retry-After', '1'), 503, 'At capacity');
     return false;
   }
 
-  /** A probe is always admitted, unless it has a body, which may be long in coming. */
-  private isProbe(request: IncomingMessage, bodyBytes: number): boolean {
-    return bodyBytes === 0 && this.options.isProbe?.(request) === true;
+  heldBy(connection: Connection): number {
+    return connection.requests * BYTES_PER_REQUEST + this.bodies.heldBy(connection);
+  }
+
+  cut(connection: Connection): void {
+    this.bodies.drop(connection);
+    this.connections.cut(connection);
+    this.tell('cut');
+  }
+
+  pause(): void {
+    void this.fairAccept.acceptFirst();
+  }
+
+  /** Beyond the brake point there is room for one request at a time. */
+  private get hasRoom(): boolean {
+    if (this.brake.engaged && this.connections.inFlight > 1) return false;
+    return !this.full && this.bodies.expected <= this.maxBodyBytes;
   }
 
   private get full(): boolean {
@@ -108,16 +122,6 @@ export class Bounds {
     return true;
   }
 
-  /** Cuts off the connection with the most requests, if it has more than one. */
-  private cutLongestPipeline(): boolean {
-    let longest: Connection | undefined;
-    for (const connection of this.connections) {
-      if (connection.requests > (longest?.requests ?? 1)) longest = connection;
-    }
-    if (longest !== undefined) this.connections.cut(longest);
-    return longest !== undefined;
-  }
-
   /** Logs what was refused, in one line per second. */
   private tell(what: keyof typeof this.counts): void {
     this.counts[what]++;
@@ -129,12 +133,17 @@ export class Bounds {
   }
 }
 
-function expectedBody({ headers }: IncomingMessage): number {
-  if (headers['transfer-encoding'] !== undefined) return BODY_BYTES;
-  return Math.min(Number(headers['content-length'] ?? 0), BODY_BYTES);
+/** Half of the memory is for V8's heap: where that is smaller, it is the limit. */
+function memory(): number {
+  return Math.min(machineMemory(), 2 * getHeapStatistics().heap_size_limit);
 }
 
-/** Of the container, if it is limited, or of what V8 limits itself to: half of that is for its heap. */
-function memory(): number {
-  return Math.min(process.constrainedMemory() || Infinity, totalmem(), 2 * getHeapStatistics().heap_size_limit);
+/**
+ * Bounds a server that `serve()` does not serve, such as one for metrics on a port of its own. Call it when the request
+ * listeners are there, before the server listens.
+ */
+export function bound(server: Server, options: BoundsOptions = {}, logger: Pick<Console, 'warn'> = console): void {
+  const connections = new Connections();
+  connections.observe(server);
+  installRequestGate(server, connections, new Bounds(server, connections, options, logger));
 }

@@ -80,7 +80,7 @@ export class FairAccept {
   }
 
   private readOn(connection: Connection): void {
-    if (connection.inFlight > LONG_PIPELINE) {
+    if (connection.inFlight > LONG_PIPELINE && !connection.socket.destroyed) {
       this.held.add(connection);
     } else {
       this.held.delete(connection);

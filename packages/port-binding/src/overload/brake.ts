@@ -1,0 +1,132 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Connection } from '../connections/connection.js';
+import type { Connections } from '../connections/connections.js';
+import { type Memory, heap, processMemory } from './memory.js';
+
+/** How long work goes on without a look at memory, in milliseconds; and so close to the brake point, in bytes, how long. */
+const [LOOK_MS, NEAR, LOOK_NEAR_MS] = [20, 16 * 1024 * 1024, 1];
+
+/** How much work goes on without a look at memory, in bytes, even beyond the brake point. */
+const LEAST_WORK = 64 * 1024;
+
+/** Connections that hold less than this are never cut off, because that would free nothing. */
+const LEAST_HELD = 32 * 1024;
+
+/** A server, as the brake sees it. */
+export interface Load {
+  readonly connections: Connections;
+  /** About how many bytes a connection holds in memory. */
+  heldBy(connection: Connection): number;
+  /** Cuts a connection off. */
+  cut(connection: Connection): void;
+  /** Reads nothing more in this event-loop turn. */
+  pause(): void;
+}
+
+/**
+ * Stops work before memory runs out, by what is measured: a count of what clients send cannot know what the program
+ * allocates for it. Beyond the brake point nothing more is read in the same event-loop turn, and servers refuse new
+ * work. When garbage collection does not help, those who hold most are cut off.
+ */
+export class Brake {
+  private readonly loads = new Set<Load>();
+  private room = Infinity;
+  private workSinceLook = 0;
+  private workUntilLook = 0;
+  private hasCut = false;
+  private nextLook: NodeJS.Timeout | undefined;
+  private collectGarbage: (() => void) | undefined;
+
+  /** @param memories what can run out; by default the process's own, which are looked up when work comes */
+  constructor(private memories?: Memory[]) {}
+
+  /** True while there is no room for new work. */
+  get engaged(): boolean {
+    return this.room < 0;
+  }
+
+  add(load: Load): void {
+    this.loads.add(load);
+  }
+
+  remove(load: Load): void {
+    this.loads.delete(load);
+  }
+
+  /**
+   * Work has come. We look at memory by how much that is, because a single event-loop turn can bring more than there is
+   * room for; and by the clock, because work takes more memory later.
+   *
+   * @param bytes about how much memory it takes
+   */
+  work(bytes: number): void {
+    this.workSinceLook += bytes;
+    if (this.workSinceLook > this.workUntilLook) this.look();
+    else this.lookSoon();
+  }
+
+  private lookSoon(): void {
+    this.nextLook ??= setTimeout(
+      () => {
+        this.nextLook = undefined;
+        this.look();
+      },
+      this.room < NEAR ? LOOK_NEAR_MS : LOOK_MS,
+    ).unref();
+  }
+
+  private look(): void {
+    const inFlight = [...this.loads].reduce((sum, { connections }) => sum + connections.inFlight, 0);
+    const resting = inFlight === 0;
+    this.memories ??= [heap(), processMemory()];
+    for (const memory of this.memories) memory.look(resting);
+    if (this.leastRoom < 0) this.relieve(resting);
+    this.room = this.leastRoom;
+    this.workSinceLook = 0;
+    this.workUntilLook = Math.max(this.room / 4, LEAST_WORK);
+    if (inFlight > 0) this.lookSoon();
+  }
+
+  private relieve(resting: boolean): void {
+    for (const load of this.loads) load.pause();
+    // Without a collection nobody knows how much is garbage, nor what has become free since others were cut off.
+    if (!resting && !this.memories!.some(({ mayBeGarbage }) => mayBeGarbage)) return;
+    this.collectGarbage ??= garbageCollection();
+    this.collectGarbage();
+    // What was cut off just before may still be closing: it is not what the program rests with.
+    for (const memory of this.memories!) memory.lookCollected(resting && !this.hasCut);
+    this.hasCut = false;
+    if (this.leastRoom < 0) this.cutLargest();
+  }
+
+  /** Cuts off those who hold most, until a quarter is free of what all hold: of equals, those who came last. */
+  private cutLargest(): void {
+    const held = [...this.loads]
+      .flatMap((load) =>
+        [...load.connections].map((connection) => ({ load, connection, bytes: load.heldBy(connection) })),
+      )
+      .toReversed()
+      .toSorted((a, b) => b.bytes - a.bytes);
+    let toFree = held.reduce((sum, { bytes }) => sum + bytes, 0) / 4;
+    for (const { load, connection, bytes } of held) {
+      if (toFree <= 0 || bytes < LEAST_HELD) break;
+      load.cut(connection);
+      this.hasCut = true;
+      toFree -= bytes;
+    }
+  }
+
+  private get leastRoom(): number {
+    return Math.min(...this.memories!.map(({ room }) => room));
+  }
+}
+
+/** All servers of a process share its memory. */
+export const brake = new Brake();
+
+/** V8 has this only by an option, which can also be set later. */
+function garbageCollection(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}

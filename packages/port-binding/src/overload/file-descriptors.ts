@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * What a process needs beside connections: some 25 of its own, and others for files, for a pool of database connections,
+ * and for connections that are about to be refused with an answer.
+ */
+const OTHERS = 128;
+
+/** @returns how many connections the process's limit of file descriptors allows; Infinity where none is known */
+export function connectionsByFileDescriptors(): number {
+  const limit = softLimit();
+  return limit - Math.min(OTHERS, Math.ceil(limit / 2));
+}
+
+function softLimit(): number {
+  if (process.platform !== 'linux') return Infinity;
+  const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return Number(limit ?? Infinity);
+}
