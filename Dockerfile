@@ -1,16 +1,35 @@
 # Built by the classic builder, BuildKit and podman alike: nothing in here is an extension of one of them.
 
+FROM gcr.io/distroless/nodejs26-debian13:nonroot AS runtime
+
+# Everything but the sources, so that a change in them does not install the packages again.
+FROM node:26-trixie-slim AS manifests
+WORKDIR /app
+COPY . .
+RUN rm -rf src speed packages/*/src
+
 FROM node:26-trixie-slim AS build
 WORKDIR /app
-# What the packages depend on comes first: a change in src does not install them again.
-COPY package.json package-lock.json .npmrc ./
+COPY --from=manifests /app ./
 RUN npm ci
-COPY nest-cli.json tsconfig.json tsconfig.build.json ./
-COPY speed speed
-COPY src src
+COPY . .
 RUN npm run build
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot
+# >>> speed: the folder speed/ and the lines from here to the next such mark can be deleted.
+# Starts of a bundle take a sixth of the CPU time. A program that a bundle cannot carry ships as the plain build, and a line
+# says why. BUNDLE=yes makes that an error, BUNDLE=no does not try.
+ARG BUNDLE=auto
+# The Node that will run the program compiles it for V8's code cache.
+COPY --from=runtime /nodejs /nodejs
+RUN npm ci --prefix speed && /nodejs/bin/node speed/bundle.js --bundle=$BUNDLE && \
+    if [ -d bundle ]; then rm -rf dist node_modules packages && mv bundle dist; fi
+# <<< speed
+
+# Leaves the built program, its production dependencies unless they are in the bundle, and other folders of the project.
+RUN if [ -d node_modules ]; then npm prune --omit=dev; fi && \
+    rm -rf src speed packages/*/src nest-cli.json package-lock.json tsconfig*.json .npmrc
+
+FROM runtime
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="port-binding-service" \
@@ -19,22 +38,16 @@ LABEL org.opencontainers.image.title="port-binding-service" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
-COPY LICENSE ./
-COPY --from=build /app/package.json ./
-COPY --from=build /app/dist dist
+# Owned by root, so that the service cannot write what is code.
+COPY --from=build /app ./
 ENV NODE_ENV=production REVISION=${REVISION}
-# What V8 compiles of the program until its first answers is kept for every later start: by the Node that will run it, and
-# as root, so that the service cannot write what is code.
-USER 0
-RUN ["/nodejs/bin/node", "dist/fill.js"]
-# As a number, which is what Kubernetes needs to see that it is not root.
+# As a number, which Kubernetes needs to see that it is not root.
 USER 65532:65532
 EXPOSE 3000
 # Two failed checks fit into the drain delay, so that a draining instance is seen as unhealthy. On a busy machine the start
 # of the check alone takes seconds.
 HEALTHCHECK --interval=2s --timeout=10s --start-period=10s --retries=2 CMD ["/nodejs/bin/node", "dist/probe.js"]
 # Arguments of the base image's entry point, Node itself: the program is PID 1 and gets the signals. V8 by itself lets its
-# heap grow to 256 MB, even in a container of 128: half of what there is leaves the other half to the program, buffers
-# and connections. Without the last option SIGUSR1 opens the debugger's port. Node 20 knows neither that nor a percentage,
+# heap grow to 256 MB, even in a container of 128. Half of the memory leaves the other half to buffers and connections. Without the last option SIGUSR1 opens the debugger's port. Node 20 knows neither that nor a percentage,
 # so the package's scripts lack them.
 CMD ["--enable-source-maps", "--max-old-space-size-percentage=50", "--disable-sigusr1", "dist/main.js"]

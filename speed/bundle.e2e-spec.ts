@@ -1,98 +1,212 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { expect, it } from '@jest/globals';
-import { copyProject } from '../test/support/project.js';
-import { run } from '../test/support/service.js';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ENVIRONMENT } from '../test/support/environment.js';
+import { copyProject, edit } from '../test/support/project.js';
+import { Program, emptyFolder } from '../test/support/service.js';
 
-/** The project with these lines at the end of main.ts. */
-function projectWith(lines: string): { project: string; main: string } {
-  const project = copyProject({ dependencies: true });
-  const main = join(project, 'src/main.ts');
-  writeFileSync(main, `${readFileSync(main, 'utf8')}\n${lines}\n`);
-  return { project, main };
-}
+const COST = ': starts take about six times as long.';
 
-/** The same, built. */
-function build(lines: string): { program: string; main: string } {
-  const { project, main } = projectWith(lines);
-  execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
-  return { program: join(project, 'dist/main.js'), main };
-}
-
-it("shows a failure's file, line and column in stack traces", async () => {
-  const { program, main } = build(`const boom = () => { throw new Error('here'); };
-[1].forEach(() => setTimeout(boom, 0));`);
-  const service = run({ PORT: '0' }, { program });
-  await service.exit;
-  const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
-  const lines = readFileSync(main, 'utf8').split('\n');
-  const line = lines.findIndex((each) => each.includes("Error('here')"));
-  // The minimizer knows that this `new` can go.
-  expect(stack).toMatch(
-    new RegExp(`at .*boom \\((.*)/src/main\\.ts:${line + 1}:${lines[line]!.indexOf("Error('here')") + 1}\\)`),
-  );
-  expect(stack).not.toContain('webpack:');
+beforeAll(() => {
+  if (!existsSync('speed/node_modules')) execFileSync('npm', ['ci', '--prefix', 'speed'], { stdio: 'ignore' });
 });
 
-it('has what a module of its own has: import() of files, of packages and of Node, and import.meta', async () => {
-  const { program } = build(`
-    const { Refusal: late } = await import('./refusal.js');
-    const { firstValueFrom } = await import('rxjs');
-    const { crc32 } = await import('node:zlib');
-    const name = 'node:dns';
-    const { lookup } = await import(/* webpackIgnore: true */ name);
-    const { filename, dirname, url } = import.meta;
-    process.stdout.write(JSON.stringify({ message: 'loaded', names: [late, firstValueFrom, crc32, lookup].map((each) => each.name), filename, dirname, url }) + '\\n');
-  `);
-  const service = run({ PORT: '0' }, { program });
-  const bundle = join(dirname(program), 'bundle.js');
-  expect(await service.logged(/^loaded$/)).toEqual({
-    message: 'loaded',
-    names: ['Refusal', 'firstValueFrom', 'crc32', 'lookup'],
-    filename: bundle,
-    dirname: dirname(bundle),
-    url: `file://${bundle}`,
+/** The built project in a folder of its own, where a test may change it. */
+function builtProject(): string {
+  const project = emptyFolder();
+  for (const name of ['dist', 'package.json']) cpSync(name, join(project, name), { recursive: true });
+  symlinkSync(resolve('node_modules'), join(project, 'node_modules'));
+  return project;
+}
+
+/** Makes a bundle of a project, and returns what that says. */
+function bundle(project: string, mode = 'auto'): { status: number | null; said: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('speed/bundle.js'), `--bundle=${mode}`], {
+    cwd: project,
+    env: { PATH: process.env['PATH'], ...ENVIRONMENT },
+    encoding: 'utf8',
+  });
+  return { status, said: stdout + stderr };
+}
+
+/** Two classes of one name, imported after what their decorators need. */
+const DRAINS = `import { Drain as Engine } from 'port-binding/nest';\nimport { Drain as Own } from './drain.js';\n`;
+
+/** Runs the bundle without any package in reach. */
+function run(project: string, execArgv: string[] = []): Program {
+  const program = emptyFolder();
+  cpSync(join(project, 'package.json'), join(program, 'package.json'));
+  cpSync(join(project, 'bundle'), join(program, 'dist'), { recursive: true });
+  return new Program(process.execPath, [...execArgv, '--enable-source-maps', join(program, 'dist/main.js')], {
+    cwd: program,
+    env: { PORT: '0', DRAIN_DELAY_MS: '0', NODE_DEBUG: 'code_cache' },
+  });
+}
+
+/** A change of a project: these lines at the end of its program. */
+const append = (text: string) => (project: string) =>
+  edit(join(project, 'dist/main.js'), (program) => `${program}\n${text}\n`);
+
+describe('a bundle', () => {
+  let project: string;
+  let cache: string;
+
+  beforeAll(() => {
+    project = copyProject({ dependencies: true });
+    edit(
+      join(project, 'src/main.ts'),
+      (text) => `${text.replace("import 'reflect-metadata';\n", (line) => line + DRAINS)}
+// Words such as __dirname and import.meta.url are no obstacle in a comment.
+const names = [Own.name, Engine.name, 'new Worker(new URL(import.meta.url))'];
+process.stdout.write(\`\${JSON.stringify({ message: 'names', names })}\\n\`);
+process.once('SIGUSR2', () => { throw new Error('here'); });
+`,
+    );
+    writeFileSync(join(project, 'src/drain.ts'), 'export class Drain {}\n');
+    execFileSync('npm', ['exec', '--', 'nest', 'build'], { cwd: project, stdio: 'pipe' });
+    cpSync('dist/page.html', join(project, 'dist/page.html'));
+    const { status, said } = bundle(project, 'yes');
+    if (status !== 0 || said !== '') throw new Error(said);
+    cache = join(project, 'bundle/bundle.cache');
+    cpSync(cache, `${cache}.whole`);
+  }, 900_000);
+
+  beforeEach(() => {
+    rmSync(cache, { force: true, recursive: true });
+    cpSync(`${cache}.whole`, cache);
+  });
+
+  it('answers without any package beside it, from its code cache, and keeps the names of classes', async () => {
+    const service = run(project);
+    const port = await service.listening();
+    expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+    expect(await service.logged(/^names$/)).toMatchObject({ names: ['Drain', 'Drain', expect.anything()] });
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: used\n$/);
+  });
+
+  it("shows a failure's file, line and column in stack traces", async () => {
+    const service = run(project);
+    await service.listening();
+    service.kill('SIGUSR2');
+    await service.exit;
+    const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
+    const lines = readFileSync(join(project, 'src/main.ts'), 'utf8').split('\n');
+    const line = lines.findIndex((text) => text.includes("new Error('here')"));
+    expect(stack).toMatch(new RegExp(`/src/main\\.ts:${line + 1}:${lines[line]!.indexOf('new Error') + 1}\\)?$`, 'm'));
+  });
+
+  it.each<[string, (file: string) => void, string[]?]>([
+    ['missing', (file) => rmSync(file)],
+    ['truncated', (file) => truncateSync(file, 500_000)],
+    ['empty', (file) => truncateSync(file)],
+    ['no file', (file) => (rmSync(file), mkdirSync(file))],
+    ['damaged', (file) => edit(file, (text) => text.replace(/.$/s, '\0'), 'latin1')],
+    ["another Node's", (file) => edit(file, (text) => text.replace(process.version, 'v20.0.0'), 'latin1')],
+    ['one for other flags', () => undefined, ['--no-opt']],
+  ])('starts without its code cache when that is %s', async (_, harm, flags) => {
+    harm(cache);
+    const service = run(project, flags);
+    await service.listening();
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: not used\n$/);
+  });
+
+  it('starts without its code cache when the bundle is another one of the same length', async () => {
+    const file = join(project, 'bundle/bundle.js');
+    const text = readFileSync(file, 'utf8');
+    edit(file, (each) => each.replace('Listening on', 'Listening ON'));
+    const service = run(project);
+    await service.logged(/^Listening ON/);
+    writeFileSync(file, text);
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: not used\n$/);
+  });
+
+  it('comes with the notices of its packages, and an SBOM in which scanners find Express', () => {
+    const { version } = JSON.parse(readFileSync('node_modules/express/package.json', 'utf8')) as { version: string };
+    expect(readFileSync(join(project, 'bundle/licenses.txt'), 'utf8')).toContain(`express ${version}: MIT\n\n`);
+    const { bomFormat, components } = JSON.parse(readFileSync(join(project, 'bundle/bom.json'), 'utf8')) as {
+      bomFormat: string;
+      components: { purl: string }[];
+    };
+    expect(bomFormat).toBe('CycloneDX');
+    const purls = components.map(({ purl }) => purl);
+    expect(purls).toContain(`pkg:npm/express@${version}`);
+    expect(purls.some((purl) => purl.startsWith('pkg:npm/%40nestjs/core@'))).toBe(true);
   });
 });
 
-it('loads of Node what a start needs, and the rest when it is asked for', async () => {
-  const tell = `process.on('SIGUSR2', () => console.error(process.moduleLoadList.join()));`;
-  const service = run({ PORT: '0' }, { execArgv: ['--import', `data:text/javascript,${encodeURIComponent(tell)}`] });
-  await service.listening();
-  service.process.stderr!.once('data', () => service.kill('SIGINT'));
-  service.kill('SIGUSR2');
+describe('a program that a bundle cannot carry', () => {
+  it.each<[string, (project: string) => void, string]>([
+    [
+      'a worker of its own',
+      (project) => writeFileSync(join(project, 'dist/worker.js'), 'console.log(1);'),
+      'dist/worker.js is not imported, so it runs by itself or is not needed',
+    ],
+    [
+      'a package that is loaded by its name, such as a template engine',
+      (project) => edit(join(project, 'package.json'), (text) => text.replace('"rxjs"', '"hbs": "4", "rxjs"')),
+      'the dependency hbs is not imported, so it is loaded by its name or not needed',
+    ],
+    [
+      'an import of what is known only at run time',
+      append('if (process.argv[2]) void import(process.argv[2]);'),
+      'dist/main.js loads what is known only at run time',
+    ],
+    [
+      'a module that looks beside itself',
+      (project) => {
+        writeFileSync(join(project, 'dist/health/beside.js'), 'export const here = import.meta.dirname;');
+        append("import './health/beside.js';")(project);
+      },
+      'dist/health/beside.js looks beside itself (import.meta)',
+    ],
+    ['a module that is missing', append("import './absent.js';"), './dist/main.js cannot be bundled'],
+    [
+      'other answers in a bundle',
+      (project) =>
+        edit(
+          join(project, 'dist/main.js'),
+          (text) => `if (import.meta.filename.endsWith('bundle.js')) process.exit(3);${text}`,
+        ),
+      'it does not start: ',
+    ],
+  ])('is not bundled for %s, and a line says so', (_, change, reason) => {
+    const project = builtProject();
+    change(project);
+    const { status, said } = bundle(project);
+    expect(status).toBe(0);
+    expect(said).toMatch(/^Not bundled because [^\n]+\n$/);
+    expect(said).toContain(`Not bundled because ${reason}`);
+    expect(said).toContain(COST);
+    expect(existsSync(join(project, 'bundle'))).toBe(false);
+  });
+
+  it('fails when BUNDLE=yes asks for a bundle', () => {
+    const project = builtProject();
+    writeFileSync(join(project, 'dist/worker.js'), 'console.log(1);');
+    expect(bundle(project, 'yes')).toEqual({ status: 1, said: expect.stringContaining('dist/worker.js') });
+  });
+});
+
+it('leaves a program as it is when BUNDLE=no asks for that', () => {
+  expect(bundle(builtProject(), 'no')).toEqual({ status: 0, said: `Not bundled because of BUNDLE=no${COST}\n` });
+});
+
+it('bundles a program that cannot start in the build, and says in a line what that costs', async () => {
+  const project = builtProject();
+  edit(
+    join(project, 'dist/main.js'),
+    (text) => `if (!process.env.SECRET) { process.stderr.write('SECRET is not set.\\n'); process.exit(1); }${text}`,
+  );
+  expect(bundle(project)).toEqual({
+    status: 0,
+    said: expect.stringMatching(/^Bundled, but not seen to answer because it does not start: SECRET is not set\..*\n$/),
+  });
+  const service = run(project);
   await service.exit;
-  const loaded = service.stderr.split(',');
-  expect(loaded).toContain('NativeModule http');
-  for (const name of ['https', 'tls', 'crypto', 'http2', 'readline']) {
-    expect(loaded).not.toContain(`NativeModule ${name}`);
-  }
-});
-
-it.each([
-  ['a type error', "const port: number = 'text';", /main\.ts:\d+:\d+[^]*TS2322/],
-  [
-    'what the bundle cannot carry',
-    'const name: string = process.argv[2]!; void import(name);',
-    /src\/main\.ts cannot be bundled: .*\. The way out: "Without the bundle" in the README\./,
-  ],
-])('is not built with %s, and the reason is told', (_, lines, reason) => {
-  const { project } = projectWith(lines);
-  const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: project, encoding: 'utf8' });
-  expect(status).toBe(1);
-  // oxlint-disable-next-line no-control-regex -- the colours of a terminal
-  expect((stdout + stderr).replaceAll(/\x1b\[\d+m/g, '')).toMatch(reason);
-});
-
-it('hands on the notices of the packages that are in it', () => {
-  const notices = readFileSync('dist/licenses.txt', 'utf8');
-  for (const name of ['@nestjs/core', 'express', 'reflect-metadata', 'rxjs', 'valibot']) {
-    const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as {
-      version: string;
-      license: string;
-    };
-    expect(notices).toContain(`${name} ${version}: ${license}\n\n`);
-  }
-  expect(notices).not.toContain('undefined');
+  expect(service.stderr).toMatch(/^CODE_CACHE \d+: used\nSECRET is not set\.\n$/);
 });

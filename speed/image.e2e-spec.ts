@@ -1,43 +1,42 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import { Container, describeWithDocker, docker } from '../test/support/docker.js';
-import { IMAGE } from '../test/support/image.js';
 import { copyProject } from '../test/support/project.js';
-
-const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
-/** What the image's own Node has compiled of the program. */
-const CACHE = 'dist/bundle.cache';
 
 const describe = describeWithDocker();
 
+/** A copy of the project with a worker of its own, which a bundle cannot carry. */
+function projectWithWorker(): string {
+  const project = copyProject({ dependencies: false });
+  for (const file of ['Dockerfile', '.dockerignore']) cpSync(file, join(project, file));
+  // Docker says nothing of a step that it has in its cache.
+  writeFileSync(join(project, 'src/worker.ts'), `console.log(${Date.now()});\n`);
+  return project;
+}
+
+const build = (project: string, ...options: string[]) =>
+  promisify(execFile)('docker', ['build', '--network', 'host', ...options, project]);
+
 describe('the image', () => {
-  it('holds the program that the tests test, the compiled code of its start, and nothing else', async () => {
+  it('holds the bundle and nothing else', async () => {
     const container = Container.run();
     await container.listening();
     const files = JSON.parse(
       await container.evaluate(
-        `import { createHash } from 'node:crypto';
-         import { readFileSync, readdirSync } from 'node:fs';
+        `import { readdirSync } from 'node:fs';
          const files = readdirSync('/app', { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-         console.log(JSON.stringify(files.map((file) => {
-           const content = readFileSync(file.parentPath + '/' + file.name);
-           return { path: (file.parentPath + '/' + file.name).slice(5), bytes: content.length,
-             sha256: createHash('sha256').update(content).digest('hex') };
-         })));`,
+         console.log(JSON.stringify(files.map(({ parentPath, name }) => (parentPath + '/' + name).slice(5))));`,
       ),
-    ) as { path: string; bytes: number; sha256: string }[];
-
-    const program = files.filter(({ path }) => path !== CACHE);
-    expect(files.length).toBe(program.length + 1);
-    expect(program.map(({ path }) => path).toSorted()).toEqual([
+    ) as string[];
+    expect(files.toSorted()).toEqual([
       'LICENSE',
+      'dist/bom.json',
+      'dist/bundle.cache',
       'dist/bundle.js',
       'dist/bundle.js.map',
-      'dist/fill.js',
       'dist/licenses.txt',
       'dist/main.js',
       'dist/package.json',
@@ -46,16 +45,6 @@ describe('the image', () => {
       'dist/probe.js.map',
       'package.json',
     ]);
-    for (const { path, sha256 } of program) {
-      expect([path, sha256]).toEqual([path, createHash('sha256').update(readFileSync(path)).digest('hex')]);
-    }
-
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    expect(bytes).toBeLessThan(2_750_000);
-    const [size, base] = (await docker('inspect', '--format', '{{.Size}}', IMAGE, BASE)).split('\n').map(Number);
-    console.log(
-      `The image holds ${files.length} files and ${bytes} bytes, and is ${size! - base!} bytes over its base.`,
-    );
   });
 
   it.each([
@@ -74,16 +63,22 @@ describe('the image', () => {
     expect(JSON.parse(written)).toEqual([]);
   });
 
-  it('is built though the program does not start, and says in a line why its starts will be slower', async () => {
-    const project = copyProject({ dependencies: false });
-    for (const file of ['Dockerfile', '.dockerignore']) cpSync(file, join(project, file));
-    const environment = join(project, 'src/environment.ts');
-    const variable = `DATABASE_URL_${Date.now()}`; // Docker says nothing of a step that it has in its cache.
-    writeFileSync(
-      environment,
-      `${readFileSync(environment, 'utf8')}\nprocess.stderr.write('${variable} is missing\\n');\nprocess.exit(1);\n`,
+  it('is the plain build when a bundle cannot carry the program, says so in a line, serves, and drains', async () => {
+    const tag = `port-binding-service:plain-${process.pid}`;
+    const { stdout } = await build(projectWithWorker(), '--tag', tag);
+    expect(stdout).toMatch(/^Not bundled because dist\/worker\.js is not imported, .*: starts take .* as long\.$/m);
+    const container = Container.run({ DRAIN_DELAY_MS: '0' }, [], tag);
+    expect((await fetch(`${await container.url()}/health/ready`)).status).toBe(200);
+    await container.health('healthy');
+    container.kill('SIGTERM');
+    expect(await container.exit).toEqual({ code: 0, signal: null });
+    await docker('image', 'rm', '--force', tag);
+  });
+
+  it('is not built when BUNDLE=yes asks for a bundle that cannot be had', async () => {
+    const failure = await build(projectWithWorker(), '--build-arg', 'BUNDLE=yes').catch(
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
     );
-    const { stdout } = await promisify(execFile)('docker', ['build', '--network', 'host', project]);
-    expect(stdout).toMatch(new RegExp(`^Starts will be slower, .*: ${variable} is missing$`, 'm'));
+    expect(failure).toMatch(/^Not bundled because dist\/worker\.js is not imported/m);
   });
 });

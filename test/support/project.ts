@@ -3,13 +3,14 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { join, resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
-/** What a build needs, as a clone has it; one without the bundle lacks `speed`. */
+/** What a build needs, as a clone has it. A fork may lack `packages` or `speed`. */
 const SOURCES = [
   'LICENSE',
   'src',
   'nest-cli.json',
   'package.json',
   'package-lock.json',
+  'packages',
   'speed',
   'tsconfig.build.json',
   'tsconfig.json',
@@ -20,7 +21,10 @@ const SOURCES = [
 export function copyProject({ dependencies }: { dependencies: boolean }): string {
   const folder = emptyFolder();
   for (const source of SOURCES.filter((each) => existsSync(each))) {
-    cpSync(source, resolve(folder, source), { recursive: true });
+    cpSync(source, resolve(folder, source), {
+      recursive: true,
+      filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
+    });
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
   return folder;
@@ -41,11 +45,11 @@ export function cloneProject(): string {
 }
 
 /** Changes a file, and fails if that leaves it as it is. */
-export function edit(file: string, change: (text: string) => string): void {
-  const text = readFileSync(file, 'utf8');
+export function edit(file: string, change: (text: string) => string, encoding: BufferEncoding = 'utf8'): void {
+  const text = readFileSync(file, encoding);
   const changed = change(text);
   if (changed === text) throw new Error(`Nothing to change in ${file}`);
-  writeFileSync(file, changed);
+  writeFileSync(file, changed, encoding);
 }
 
 /** Puts a module into the imports of the root module of a project, as a person would. */
