@@ -30,6 +30,9 @@ function bundle(project: string, mode = 'auto'): { status: number | null; said: 
   return { status, said: stdout + stderr };
 }
 
+/** Two classes of one name, imported after what their decorators need. */
+const DRAINS = `import { Drain as Engine } from 'port-binding/nest';\nimport { Drain as Own } from './drain.js';\n`;
+
 /** Runs the bundle without any package in reach. */
 function run(project: string, execArgv: string[] = []): Program {
   const program = emptyFolder();
@@ -53,9 +56,7 @@ describe('a bundle', () => {
     project = copyProject({ dependencies: true });
     edit(
       join(project, 'src/main.ts'),
-      (
-        text,
-      ) => `import { Drain as Engine } from 'port-binding/nest';\nimport { Drain as Own } from './drain.js';\n${text}
+      (text) => `${text.replace("import 'reflect-metadata';\n", (line) => line + DRAINS)}
 // Words such as __dirname and import.meta.url are no obstacle in a comment.
 const names = [Own.name, Engine.name, 'new Worker(new URL(import.meta.url))'];
 process.stdout.write(\`\${JSON.stringify({ message: 'names', names })}\\n\`);

@@ -348,10 +348,10 @@ describeWith(
   });
 
   it("is, but for its security context, Cloud Run's", () => {
-    const { securityContext, ...container } = knativePod().containers[0];
+    const { securityContext, ...unsecured } = knativePod().containers[0];
     expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
     const { spec } = parse(readFileSync('deploy/knative/service.yaml', 'utf8'));
-    expect(container).toEqual(spec.template.spec.containers[0]);
+    expect(unsecured).toEqual(spec.template.spec.containers[0]);
   });
 });
 
