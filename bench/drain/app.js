@@ -9,6 +9,7 @@ export function expressApp(isReady) {
   const app = express();
   app.use(express.json());
   app.get('/', (_request, response) => response.json({ hello: 'world' }));
+  app.post('/', (_request, response) => response.sendStatus(405)); // The load expects what the sample answers.
   app.get('/delay/:seconds', (request, response) => {
     setTimeout(() => response.json({ seconds: request.params.seconds }), 1000 * request.params.seconds);
   });

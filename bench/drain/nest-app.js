@@ -1,12 +1,14 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Controller, Get, Param } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 
 /** The routes of every contestant, on Nest. Its decorators are called by hand, because JavaScript has none for Nest. */
 export class AppController {
   root() {
     return { hello: 'world' };
   }
+
+  notAllowed() {}
 
   async delay(seconds) {
     await delay(1000 * seconds);
@@ -16,6 +18,8 @@ export class AppController {
 
 Controller()(AppController);
 decorate(AppController, 'root', Get());
+decorate(AppController, 'notAllowed', Post());
+decorate(AppController, 'notAllowed', HttpCode(405));
 decorate(AppController, 'delay', Get('delay/:seconds'));
 Param('seconds')(AppController.prototype, 'delay', 0);
 

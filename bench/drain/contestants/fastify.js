@@ -1,12 +1,15 @@
 // https://github.com/fastify/close-with-grace#example-with-fastify
+// https://fastify.dev/docs/latest/Reference/Server/#return503onclosing
 import { setTimeout as delay } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import fastify from 'fastify';
 import { DELAY_MS, TIMEOUT_MS, report } from '../app.js';
 
 let ready = true;
-const app = fastify(); // By default it closes idle connections and answers late requests with `Connection: close`.
+// Late requests get an answer instead of 503. Idle connections are closed, which is the default.
+const app = fastify({ return503OnClosing: false, forceCloseConnections: 'idle' });
 app.get('/', () => ({ hello: 'world' }));
+app.post('/', (_request, reply) => reply.code(405).send());
 // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Fastify awaits its handlers.
 app.get('/delay/:seconds', async (request) => {
   await delay(1000 * request.params.seconds);
