@@ -77,10 +77,17 @@ function hasCode(file) {
 }
 
 function lookingBeside(file) {
+  const tree = treeOf(file);
   const found = new Set();
-  simple(treeOf(file), {
+  /** The `import.meta` of each `new URL('…', import.meta.url)`: the bundler brings the file along. */
+  const carried = new Set();
+  simple(tree, {
+    NewExpression: ({ callee, arguments: [path, base] }) =>
+      callee.name === 'URL' && path?.type === 'Literal' && carried.add(base?.object),
+  });
+  simple(tree, {
     Identifier: ({ name }) => /^__(dir|file)name$/.test(name) && found.add(name),
-    MetaProperty: ({ meta }) => meta.name === 'import' && found.add('import.meta'),
+    MetaProperty: (node) => node.meta.name === 'import' && !carried.has(node) && found.add('import.meta'),
   });
   return found;
 }

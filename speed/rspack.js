@@ -23,7 +23,8 @@ export function configuration(project, folder) {
     mode: 'production',
     target: 'node20',
     devtool: false,
-    entry: { bundle: join(built, 'main.js'), probe: join(built, 'probe.js') },
+    // `reflect-metadata` first, because Nest's own import of it is one of those that nobody seems to need.
+    entry: { bundle: ['reflect-metadata', join(built, 'main.js')], probe: join(built, 'probe.js') },
     output: { path: folder, filename: '[name].js', importMetaName: 'import_meta' },
     externals: [builtIn],
     externalsPresets: { node: false },
@@ -39,7 +40,7 @@ export function configuration(project, folder) {
     module: {
       // Modules that `import()` loads are in the one file too, and run when they are imported.
       parser: {
-        javascript: { dynamicImportMode: 'eager', importMeta: false, url: false, worker: false, createRequire: false },
+        javascript: { dynamicImportMode: 'eager', importMeta: false, url: true, worker: false, createRequire: false },
       },
       rules: [
         { test: /\.js$/, include: built, extractSourceMap: true },

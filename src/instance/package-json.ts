@@ -1,19 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
-interface PackageJson {
+/** The name and version of this program, from the package.json two folders above this file and above what is built of it. */
+export const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   name: string;
   version: string;
-}
-
-/**
- * The name and version of this program, from the nearest package.json above this file that has a name. Some builds put
- * one without a name beside what they made.
- */
-export const { name, version } = findPackageJson(import.meta.dirname);
-
-function findPackageJson(folder: string): PackageJson {
-  const file = join(folder, 'package.json');
-  const content = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<PackageJson>) : {};
-  return content.name === undefined ? findPackageJson(dirname(folder)) : (content as PackageJson);
-}
+};

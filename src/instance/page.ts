@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 
 export interface Page {
   html: Buffer;
@@ -10,7 +9,7 @@ export interface Page {
 
 /** Reads `page.html`, with a policy that lets a browser run the style and the script inside it, and nothing else. */
 export function readPage(): Page {
-  const html = readFileSync(join(import.meta.dirname, 'page.html'), 'utf8');
+  const html = readFileSync(new URL('page.html', import.meta.url), 'utf8');
   const hash = (element: string) => {
     const [, content] = new RegExp(`<${element}[^>]*>(.*)</${element}>`, 's').exec(html)!;
     return `'sha256-${createHash('sha256').update(content!).digest('base64')}'`;
