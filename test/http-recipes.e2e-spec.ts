@@ -90,17 +90,17 @@ describe('a fork', () => {
   });
 });
 
+/** Sends these bytes, and gives the status of what comes back. */
+async function status(port: number, bytes: string): Promise<number> {
+  const connection = (await Connection.open(port)).send(bytes);
+  await connection.end;
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(connection.received)?.[1]);
+}
+
+const get = (...headers: string[]) =>
+  ['GET /health/live HTTP/1.1', 'Host: test', 'Connection: close', ...headers, '', ''].join('\r\n');
+
 describe('the program', () => {
-  /** Sends these bytes, and gives the status of what comes back. */
-  async function status(port: number, bytes: string): Promise<number> {
-    const connection = (await Connection.open(port)).send(bytes);
-    await connection.end;
-    return Number(/^HTTP\/1\.1 (\d+)/.exec(connection.received)?.[1]);
-  }
-
-  const get = (...headers: string[]) =>
-    ['GET /health/live HTTP/1.1', 'Host: test', 'Connection: close', ...headers, '', ''].join('\r\n');
-
   it('answers 431 to a header of 20 kB, unless Node gets --max-http-header-size', async () => {
     const header = get(`Cookie: ${'x'.repeat(20_000)}`);
     expect(await status((await start()).port, header)).toBe(431);

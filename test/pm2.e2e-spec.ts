@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { validate } from '../src/environment.js';
 import { HAPROXY, HAProxy } from './balancers/haproxy.js';
-import { Load } from './rolling/load.js';
+import { startLoad } from './rolling/load.js';
 import { ENVIRONMENT } from './support/environment.js';
 import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
@@ -56,7 +56,7 @@ it('PM2 waits for a process to end for longer than its shutdown timeout', () => 
 it('a reload in cluster mode loses no request, and kills no process', async () => {
   const port = await freePort();
   await start(port);
-  const load = new Load(port);
+  const load = startLoad({ host: '127.0.0.1', port });
   await load.reach(300);
   for (let time = 0; time < 2; time++) await pm2('reload', config);
   await load.reach(load.sent + 300);
@@ -77,7 +77,7 @@ describeWith(
     await start(port, { exec_mode: 'fork', increment_var: 'PORT' });
     const balancer = await HAProxy.start('inter 500ms fall 2');
     for (const each of [port, port + 1]) await balancer.join({ port: each });
-    const load = new Load(balancer.port);
+    const load = startLoad({ host: '127.0.0.1', port: balancer.port });
     await load.reach(300);
     await pm2('reload', '--parallel', '1', config);
     await load.reach(load.sent + 300);

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { validate } from '../src/environment.js';
 import { installed } from './balancers/balancer.js';
-import { Load } from './rolling/load.js';
+import { startLoad } from './rolling/load.js';
 import { ENVIRONMENT } from './support/environment.js';
 import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
@@ -70,21 +70,21 @@ describe('an instance of the systemd unit', () => {
  */
 const SUPERVISOR = `while :; do sh -c 'LISTEN_PID=$$ exec "$@"' sh "$@" & wait $!; echo "ended: $?"; done`;
 
+/** A port on which systemd listens. It starts the command at the first connection. */
+async function activate(command: string[], env: Record<string, string> = {}): Promise<[Program, number]> {
+  const port = await freePort();
+  const variables = Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
+  const args = [`--listen=127.0.0.1:${port}`, ...variables, ...command];
+  const program = new Program('systemd-socket-activate', args, {});
+  while (!program.stderr.includes('Listening on')) await delay(20);
+  return [program, port];
+}
+
 describeWith(
   installed('systemd-socket-activate') !== undefined,
   'systemd-socket-activate',
   'Install it: apt-get install systemd',
 )('a socket that systemd hands over', () => {
-  /** A port on which systemd listens. It starts the command at the first connection. */
-  async function activate(command: string[], env: Record<string, string> = {}): Promise<[Program, number]> {
-    const port = await freePort();
-    const variables = Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
-    const args = [`--listen=127.0.0.1:${port}`, ...variables, ...command];
-    const program = new Program('systemd-socket-activate', args, {});
-    while (!program.stderr.includes('Listening on')) await delay(20);
-    return [program, port];
-  }
-
   const SERVICE = [process.execPath, '--enable-source-maps', resolve('dist/main.js')];
 
   it('is listened on: the connection that starts the service is answered, with the bound address', async () => {
@@ -136,7 +136,7 @@ describeWith(
   it('loses no request under load when the service is restarted twenty times', async () => {
     const env = { DRAIN_DELAY_MS: '1000' };
     const [supervisor, port] = await activate(['sh', '-c', SUPERVISOR, 'sh', ...SERVICE], env);
-    const load = new Load(port);
+    const load = startLoad({ host: '127.0.0.1', port });
     const started = () => supervisor.log.filter(({ message }) => message === `Listening on port ${port}`);
     for (let restart = 0; restart < 20; restart++) {
       while (started().length <= restart) await delay(20);

@@ -1,13 +1,13 @@
 // PM2 keeps the service running, and replaces its processes without losing a request:
 //   pm2 start deploy/pm2/ecosystem.config.cjs
 //   pm2 reload deploy/pm2/ecosystem.config.cjs
-const { join } = require('node:path');
+const path = require('node:path');
 
 module.exports = {
   apps: [
     {
       name: 'port-binding-service',
-      cwd: join(__dirname, '../..'),
+      cwd: path.join(__dirname, '../..'),
       script: 'dist/main.js',
       node_args: '--enable-source-maps',
       env: { NODE_ENV: 'production' },
