@@ -14,7 +14,7 @@ import { emptyFolder } from './support/service.js';
 
 const PM2 = 'pm2@7.0.4';
 const SHIPPED = resolve('deploy/pm2/ecosystem.config.cjs');
-const { apps } = createRequire(import.meta.url)(SHIPPED) as { apps: [Record<string, unknown>] };
+const { apps } = createRequire(SHIPPED)(SHIPPED) as { apps: [Record<string, unknown>] };
 
 let program: string;
 let home: string;
@@ -65,7 +65,7 @@ it('a reload in cluster mode loses no request, and kills no process', async () =
   expect(log()).toContain('New worker listening'); // and not only the end of `listen_timeout`
   expect(log().match(/exited with code \[0\]/g)).toHaveLength(4);
   expect(log()).not.toMatch(/SIGKILL|exited with code \[[^0]/);
-});
+}, 600_000);
 
 describeWith(
   HAPROXY !== undefined,
@@ -86,5 +86,5 @@ describeWith(
     expect(Object.fromEntries(load.losses)).toEqual({});
     expect(log().match(/exited with code \[0\]/g)).toHaveLength(2);
     expect(log()).not.toMatch(/SIGKILL/);
-  });
+  }, 600_000);
 });

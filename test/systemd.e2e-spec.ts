@@ -150,5 +150,6 @@ describeWith(
     expect(supervisor.stdout.match(/^ended: .*$/gm)).toEqual(Array.from({ length: 20 }, () => 'ended: 0'));
     supervisor.kill('SIGKILL');
     process.kill(started().at(-1)!['pid'] as number, 'SIGTERM');
-  });
+    await supervisor.exit;
+  }, 900_000);
 });

@@ -7,7 +7,7 @@ import { expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { freePort } from '../support/free-port.js';
 import { copyProject } from '../support/project.js';
-import { Program } from '../support/service.js';
+import { Program, start } from '../support/service.js';
 
 interface Message {
   id?: number;
@@ -90,4 +90,13 @@ it("npm run start:dev stops at an editor's breakpoint, on the line of TypeScript
   await editor.ask('Debugger.resume');
   expect((await answer).status).toBe(200);
   process.kill(-npm.process.pid!, 'SIGKILL');
+});
+
+it("opens no debugger's port at SIGUSR1", async () => {
+  const { service, url } = await start({ DRAIN_DELAY_MS: '500' });
+  service.kill('SIGUSR1');
+  expect((await fetch(`${url}/health/live`)).status).toBe(200);
+  service.kill('SIGTERM');
+  expect(await service.exit).toEqual({ code: 0, signal: null });
+  expect(service.stderr).toBe('');
 });

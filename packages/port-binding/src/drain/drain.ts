@@ -1,7 +1,9 @@
+import cluster from 'node:cluster';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connections } from '../connections/connections.js';
+import type { ListenOptions } from '../listen.js';
 import type { TerminationSignal } from '../signals.js';
 
 export interface DrainOptions {
@@ -51,6 +53,8 @@ export class Drain {
   private drained: Promise<void> | undefined;
   /** Resolves when every connection is closed. */
   private serverClosed: Promise<void> | undefined;
+  /** Whoever handed the socket over keeps it: connections that this process has not accepted wait for another one. */
+  private portStaysOpen = false;
   /** Connections still arrived when the port closed: the kernel may have reset some. */
   private closedOnArrivals = false;
 
@@ -64,8 +68,9 @@ export class Drain {
   }
 
   /** Prepares the end of a server. */
-  prepare(server: Server, options: DrainOptions): void {
+  prepare(server: Server, options: DrainOptions & Pick<ListenOptions, 'fd'>): void {
     this.server = server;
+    this.portStaysOpen = options.fd !== undefined || cluster.isWorker;
     this.drainDelayMs = options.drainDelayMs ?? this.drainDelayMs;
     this.shutdownTimeoutMs = options.shutdownTimeoutMs ?? this.shutdownTimeoutMs;
     this.logger = options.logger ?? this.logger;
@@ -117,7 +122,7 @@ export class Drain {
     this.logger.log(`${reason}: draining`, { drainDelayMs, inFlight: connections.inFlight });
     await delay(drainDelayMs);
 
-    this.closedOnArrivals = !(await this.caughtUp());
+    this.closedOnArrivals = !this.portStaysOpen && !(await this.caughtUp());
     this.phase = 'closing';
     this.serverClosed = new Promise((closed) => server.close(() => closed()));
     this.portClosed.abort();
