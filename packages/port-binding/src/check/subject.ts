@@ -86,7 +86,7 @@ export class Subject {
   }
 }
 
-/** What a start came to that has opened no port. */
+/** The outcome of a start that has opened no port. */
 export function withoutPort({ output }: Program, { exit, files, ms }: Start): string {
   if (exit) return `the program ${ended(exit)}${quoteLast(output)}`;
   if (files.length > 0) return `the program listens on the Unix socket ${files.join(', ')}, not on a port`;
