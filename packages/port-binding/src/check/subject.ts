@@ -106,7 +106,8 @@ function quoteLast(output: string): string {
   const lines = output
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '');
+    // The lines of a stack trace begin with "at".
+    .filter((line) => line !== '' && !line.startsWith('at '));
   const line =
     lines.findLast((each) => /error|in use|taken|refus|not found|cannot|invalid/i.test(each)) ?? lines.at(-1);
   return line === undefined ? '' : `: ${line.slice(0, 160).replace(/\.$/, '')}`;
