@@ -11,7 +11,7 @@ export interface Checks {
   threshold: number;
 }
 
-/** An instance, as the balancer knows it. */
+/** An instance in the balancer. */
 interface Backend {
   endpoint: Endpoint;
   ready: boolean;
@@ -113,7 +113,7 @@ export class Balancer {
       from.on('error', ignore);
       from.once('close', () => {
         this.open.delete(from);
-        // What the other side has yet to read is sent first.
+        // Sends first what the other side has yet to read.
         to.destroySoon();
       });
     }

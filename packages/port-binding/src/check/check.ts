@@ -34,24 +34,27 @@ export const CLAUSES = GROUPS.flatMap(([, clauses]) => clauses);
 
 /** Checks every clause, one after another, and ends every program that this took. */
 export async function* check(subject: Subject): AsyncGenerator<Result> {
-  for (const group of GROUPS) yield* checkGroup(subject, group);
-}
-
-async function* checkGroup(subject: Subject, [run, clauses]: Group): AsyncGenerator<Result> {
-  const left = new Set(clauses);
-  try {
-    for await (const each of run(subject)) {
-      left.delete(each.clause);
-      yield each;
+  /** Why the program does not start, if it does not: nothing else can be checked then. */
+  let obstacle: string | undefined;
+  for (const [run, clauses] of GROUPS) {
+    const left = new Set(clauses);
+    try {
+      if (obstacle === undefined) {
+        for await (const each of run(subject)) {
+          left.delete(each.clause);
+          yield each;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof NotServing)) throw error;
+      obstacle = error.message;
+    } finally {
+      await subject.killAll();
     }
-  } catch (error) {
-    if (!(error instanceof NotServing)) throw error;
     for (const clause of left) {
       yield clause === GIVEN_PORT
-        ? judge(clause, false, error.message)
-        : result(clause, 'not checked', `the program did not start: ${error.message}`);
+        ? judge(clause, false, obstacle!)
+        : result(clause, 'not checked', `the program does not start: ${obstacle}`);
     }
-  } finally {
-    await subject.killAll();
   }
 }

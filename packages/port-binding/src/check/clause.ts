@@ -4,11 +4,11 @@ const DOCUMENTATION = 'docs/check.md';
 /** One thing that platforms ask of a service. */
 export interface Clause {
   id: string;
-  /** What holds of a service that keeps it. */
+  /** Says what a service does that keeps the clause. */
   title: string;
-  /** What a platform does to a service that does not. */
+  /** Says what a platform does to a service that does not. */
   consequence: string;
-  /** What to change. */
+  /** Says what to change. */
   remedy: string;
 }
 
@@ -18,7 +18,7 @@ export type Outcome = 'holds' | 'fails' | 'not promised' | 'not checked';
 export interface Result {
   clause: Clause;
   outcome: Outcome;
-  /** What was observed, in a few words. */
+  /** The observation, in a few words. */
   seen: string;
   /** One line per case, where there are several. */
   details: string[];

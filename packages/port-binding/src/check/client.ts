@@ -82,7 +82,7 @@ export async function accepts({ host, port }: Endpoint): Promise<boolean> {
     .finally(() => socket.destroy());
 }
 
-/** What came in place of an answer, in a person's words. */
+/** The reason why there was no answer, in a person's words. */
 export function inWords(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return WORDS[message] ?? WORDS[code ?? ''] ?? message;

@@ -69,7 +69,7 @@ export class Container extends Program {
     await super.kill();
   }
 
-  /** What the engine answers, or nothing when it does not know the container, or no longer. */
+  /** The engine's answer, which is empty for a container that it does not know, or no longer. */
   private async ask(...args: string[]): Promise<string> {
     return promisify(execFile)(this.engine, args).then(
       ({ stdout }) => stdout.trim(),

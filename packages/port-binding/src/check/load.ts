@@ -6,7 +6,7 @@ export interface Target {
   port: number;
 }
 
-/** What one client does over and over. */
+/** A kind of request, which one client repeats. */
 export interface Kind {
   /** Names the kind in the losses, if they are to be told from others. */
   name?: string;
@@ -28,15 +28,15 @@ export interface Kind {
 }
 
 /**
- * How long a client waits between an answer and its next request, in milliseconds: at full speed the load takes the
- * processors from the instances that start and from the checks of the balancer, and no deploy is rolled on such a machine.
+ * The time between an answer and the client's next request, in milliseconds. At full speed the load would take the
+ * processors from the instances that start and from the checks of the balancer.
  */
 const PAUSE = 20;
 
 /** A request without an answer by then is lost: a load must end even when the service hangs. */
 const PATIENCE = 60_000;
 
-/** A steady load: one client of each kind sends one request after another until it is told to stop. */
+/** A steady load. Each client sends one request after another until the load is stopped. */
 export class Load {
   sent = 0;
   answered = 0;

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { type Server, createServer } from 'node:net';
 
 /**
- * Below the ports that Linux gives to outgoing connections (32768 to 60999): there, a client of the load could have taken
- * the port before the program binds it.
+ * These are below the ports that Linux gives to outgoing connections (32768 to 60999). A client of the load could take one
+ * of those before the program binds it.
  */
 const FIRST = 20_000;
 const LAST = 32_000;

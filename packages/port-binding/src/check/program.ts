@@ -15,7 +15,7 @@ export interface Endpoint {
   port: number;
 }
 
-/** What a start came to: what the program listens on, how it ended, or neither within the time that it had. */
+/** The outcome of a start: the sockets of the program, its end, or neither within the time that it had. */
 export interface Start {
   sockets: Listening[];
   files: string[];
@@ -97,7 +97,7 @@ export class Program {
   /** Waits until the program listens on the requested port, has settled on something else, or has ended. */
   async start(patienceMs: number): Promise<Start> {
     for (let settling: number | undefined; ; await delay(LOOK_MS)) {
-      // A connection is the quicker way to see it; what it is bound to, the kernel knows.
+      // A connection is the quicker way to see that it listens. The kernel knows on which address.
       const open = await this.accepts();
       const { exit } = this;
       const ms = Math.round(performance.now() - this.began);
@@ -109,7 +109,7 @@ export class Program {
         sockets.some(({ port }) => port === this.requested) ||
         (settling !== undefined && ms - settling > SETTLE_MS)
       ) {
-        // What a command printed right before its end may arrive after its exit.
+        // The last lines of a command may arrive after its exit.
         if (exit) await delay(LOOK_MS);
         return { sockets, files, exit, ms };
       }
@@ -130,7 +130,7 @@ export class Program {
     return result;
   }
 
-  /** What is still running of it. */
+  /** The processes of it that still run. */
   async remains(): Promise<number[]> {
     return this.processes();
   }

@@ -86,7 +86,7 @@ export class Subject {
   }
 }
 
-/** What a start came to that has opened no port. */
+/** The outcome of a start that has opened no port. */
 export function withoutPort({ output }: Program, { exit, files, ms }: Start): string {
   if (exit) return `the program ${ended(exit)}${quoteLast(output)}`;
   if (files.length > 0) return `the program listens on the Unix socket ${files.join(', ')}, not on a port`;
@@ -106,7 +106,8 @@ function quoteLast(output: string): string {
   const lines = output
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '');
+    // The lines of a stack trace begin with "at".
+    .filter((line) => line !== '' && !line.startsWith('at '));
   const line =
     lines.findLast((each) => /error|in use|taken|refus|not found|cannot|invalid/i.test(each)) ?? lines.at(-1);
   return line === undefined ? '' : `: ${line.slice(0, 160).replace(/\.$/, '')}`;

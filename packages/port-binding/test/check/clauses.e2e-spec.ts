@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Result } from '../../src/check/clause.js';
 import { binding, timeToListen } from '../../src/check/clauses/binding.js';
 import { ending, endingAtStart } from '../../src/check/clauses/ending.js';
@@ -10,6 +10,9 @@ import { rollingDeploy } from '../../src/check/clauses/rolling-deploy.js';
 import { Command } from '../../src/check/command.js';
 import { freePort } from '../../src/check/ports.js';
 import { DEFAULTS, type Options, Subject } from '../../src/check/subject.js';
+
+// A check starts a service up to fifty times, which takes minutes on a busy machine.
+jest.setTimeout(900_000);
 
 const SERVICE = resolve('packages/port-binding/test/check/fixtures/service.mjs');
 

@@ -4,9 +4,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { CLAUSES } from '../../src/check/check.js';
 import { freePort } from '../../src/check/ports.js';
+
+// A check starts a service up to fifty times, which takes minutes on a busy machine.
+jest.setTimeout(900_000);
 
 const CLI = resolve('packages/port-binding/dist/esm/check/cli.js');
 const SERVICE = resolve('packages/port-binding/test/check/fixtures/service.mjs');

@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { describeWithDocker } from '../../../../test/support/docker.js';
 import { IMAGE } from '../../../../test/support/image.js';
 import type { Result } from '../../src/check/clause.js';
@@ -7,6 +7,9 @@ import { ending } from '../../src/check/clauses/ending.js';
 import { refusals } from '../../src/check/clauses/refusals.js';
 import { Command } from '../../src/check/command.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
+
+// A check starts a service up to fifty times, which takes minutes on a busy machine.
+jest.setTimeout(900_000);
 
 describeWithDocker()('docker run as the command', () => {
   it('maps the port, signals the container, and leaves none behind', async () => {

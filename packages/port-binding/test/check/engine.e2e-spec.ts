@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { binding } from '../../src/check/clauses/binding.js';
 import { ending } from '../../src/check/clauses/ending.js';
 import { refusals } from '../../src/check/clauses/refusals.js';
@@ -7,6 +7,9 @@ import { rollingDeploy } from '../../src/check/clauses/rolling-deploy.js';
 import { Command } from '../../src/check/command.js';
 import { freePort } from '../../src/check/ports.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
+
+// A check starts a service up to fifty times, which takes minutes on a busy machine.
+jest.setTimeout(900_000);
 
 const SERVICE = resolve('packages/port-binding/test/check/fixtures/engine.mjs');
 const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };

@@ -2,13 +2,16 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { describeWith } from '../../../../test/support/requirement.js';
 import { type Result, link } from '../../src/check/clause.js';
 import { GIVEN_PORT, binding } from '../../src/check/clauses/binding.js';
 import { instances } from '../../src/check/clauses/instances.js';
 import { Command } from '../../src/check/command.js';
 import { DEFAULTS, Subject } from '../../src/check/subject.js';
+
+// A check starts a service up to fifty times, which takes minutes on a busy machine.
+jest.setTimeout(900_000);
 
 const EXAMPLES = resolve('packages/port-binding/test/check/examples');
 const folder = mkdtempSync(join(tmpdir(), 'port-binding-examples-'));

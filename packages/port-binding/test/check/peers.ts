@@ -1,6 +1,6 @@
 /**
  * Checks services of others, and ours: `node --import tsx packages/port-binding/test/check/peers.ts [NAME…]`. Installs what
- * is missing, runs the check on each one, and writes docs/check-results.md. What cannot be installed keeps its old result.
+ * is missing, runs the check on each one, and writes docs/check-results.md. A service that cannot be installed keeps its old result.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const END = '<!-- end of the generated part -->';
 interface Peer {
   name: string;
   version: () => string;
-  /** What has to be there before the check, in the folder of the cache. */
+  /** Puts into the cache what the command needs. */
   install: () => void;
   /** The folder of the cache where the command runs, or the repository. */
   folder?: string;
@@ -72,7 +72,10 @@ function installNest(): void {
   make('nest/dist/main.js', () => {
     run(join(ROOT, 'node_modules/.bin/nest'), ['new', 'nest', '--skip-git', '--skip-install', '--package-manager=npm']);
     symlinkSync(join(ROOT, 'node_modules'), join(CACHE, 'nest/node_modules'));
-    run(join(ROOT, 'node_modules/.bin/nest'), ['build'], { cwd: join(CACHE, 'nest') });
+    // Not `nest build`: the tests of the new project have types that are not installed here.
+    run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--types', 'node'], {
+      cwd: join(CACHE, 'nest'),
+    });
   });
 }
 

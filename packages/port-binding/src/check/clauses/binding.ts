@@ -51,7 +51,7 @@ export const PORT_ZERO: Clause = {
   remedy: 'Let PORT=0 through, and log the bound address, not the requested port.',
 };
 
-/** What the service binds when it is given a port, none, or 0. */
+/** Starts the service with a port, with none, and with 0. */
 export async function* binding(subject: Subject): AsyncGenerator<Result> {
   const { command } = subject;
   const starts: Serving[] = [];

@@ -85,7 +85,7 @@ const LOOK_MS = 50;
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
-/** What SIGTERM does to a service with clients of every kind. */
+/** Sends SIGTERM to a service that has clients of every kind. */
 export async function* ending(subject: Subject): AsyncGenerator<Result> {
   const { options } = subject;
   subject.progress('sends SIGTERM while clients are connected');
@@ -116,7 +116,7 @@ export async function* ending(subject: Subject): AsyncGenerator<Result> {
   ]);
   const took = since();
   for (const agent of [idle, kept]) agent.destroy();
-  // What the command has started may take a moment to notice that the command has ended.
+  // The command's children may take a moment to notice that it has ended.
   const remains = await remainsOf(program);
 
   if (options.ready === undefined) {
@@ -293,7 +293,7 @@ async function remainsOf(program: Program): Promise<number> {
   return (await program.remains()).length;
 }
 
-/** What SIGTERM does to a service that does not listen yet. */
+/** Sends SIGTERM to a service that does not listen yet. */
 export async function* endingAtStart(subject: Subject): AsyncGenerator<Result> {
   const { command, msToListen, options } = subject;
   const details: string[] = [];

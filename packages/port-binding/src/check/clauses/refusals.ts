@@ -51,7 +51,6 @@ async function badPort(subject: Subject): Promise<Result> {
     details.push(`"${value}": ${fault ?? `refused with status ${start.exit!.code}`}`);
     if (fault !== undefined) faults.push(`"${value}": ${fault}`);
   }
-  // A program that reads no PORT at all is told so by another clause.
   const refused = values.length - faults.length;
   return judge(
     BAD_PORT,
@@ -61,7 +60,7 @@ async function badPort(subject: Subject): Promise<Result> {
   );
 }
 
-/** What a program did in place of a refusal, if it did something else. */
+/** The fault of a start that is no refusal. */
 function faultOf(program: Program, start: Start, value: string): string | undefined {
   const { exit, sockets } = start;
   if (sockets.length > 0) return `the program bound ${sockets.map(({ port }) => port).join(', ')}`;

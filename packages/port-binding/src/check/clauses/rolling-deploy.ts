@@ -84,7 +84,7 @@ export async function* rollingDeploy(subject: Subject): AsyncGenerator<Result> {
   }
 }
 
-/** What a service answers to each kind of request while nothing is going on: the answer to have under load, too. */
+/** Asks for each kind of answer while nothing else happens. Under load the answer must be the same. */
 async function learn(endpoint: Endpoint, path: string): Promise<{ kinds: Kind[]; leftOut: string[] }> {
   const kinds: Kind[] = [];
   const leftOut = new Set<string>();
