@@ -39,5 +39,8 @@ it('says that HOST is no address of this machine', async () => {
 
 it('says that HOST does not resolve', async () => {
   // No name under .invalid ever resolves (RFC 6761).
-  await expectRefusal(run({ PORT: '0', HOST: 'nowhere.invalid' }), /^The host nowhere\.invalid does not resolve .*\.\n$/);
+  await expectRefusal(
+    run({ PORT: '0', HOST: 'nowhere.invalid' }),
+    /^The host nowhere\.invalid does not resolve .*\.\n$/,
+  );
 });

@@ -3,10 +3,16 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { join, resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
+<<<<<<< HEAD
 /** What a build needs, as a clone has it. A fork may lack `packages` or `speed`. */
 const SOURCES = [
   'LICENSE',
   'build-if-stale.mjs',
+=======
+/** What a build needs, as a clone has it. A fork may have deleted some of it. */
+const SOURCES = [
+  'LICENSE',
+>>>>>>> 457b304 (Test forks with what people add first: Swagger, GraphQL, JWT, Redis and more)
   'packages',
   'src',
   'nest-cli.json',
@@ -19,25 +25,36 @@ const SOURCES = [
   '.npmrc',
 ];
 
+interface CopyOptions {
+  dependencies: boolean;
+  folder?: string | undefined;
+}
+
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
-export function copyProject({ dependencies }: { dependencies: boolean }): string {
-  const folder = emptyFolder();
+export function copyProject({ dependencies, folder = emptyFolder() }: CopyOptions): string {
   for (const source of SOURCES.filter((each) => existsSync(each))) {
+<<<<<<< HEAD
     cpSync(source, resolve(folder, source), {
       recursive: true,
       filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
     });
+=======
+    cpSync(source, resolve(folder, source), { recursive: true, filter: isSource });
+>>>>>>> 457b304 (Test forks with what people add first: Swagger, GraphQL, JWT, Redis and more)
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
   return folder;
 }
+
+const isSource = (path: string) =>
+  !/[\\/](node_modules|dist|coverage|\.git|\.cache|test[\\/]fork[\\/]port-binding-\w+)$/.test(path);
 
 /** All of the project, as a repository of its own. */
 export function cloneProject(): string {
   const folder = emptyFolder();
   cpSync(resolve('.'), folder, {
     recursive: true,
-    filter: (source) => !/[\\/](node_modules|dist|coverage|\.git|\.cache)$/.test(source),
+    filter: isSource,
   });
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder });
   git('init', '--quiet');
@@ -60,4 +77,9 @@ export function importModule(project: string, name: string, from: string): void 
     join(project, 'src/app.module.ts'),
     (text) => `import { ${name} } from '${from}';\n${text.replace('imports: [', `imports: [${name}, `)}`,
   );
+}
+
+/** Puts lines into main.ts before the service listens, as a person would, and what they import. */
+export function editMain(project: string, lines: string, imports: string): void {
+  edit(join(project, 'src/main.ts'), (text) => text.replace(/^.*\bawait serve\(/m, `${lines}\n$&`) + imports);
 }
