@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Container, describeWithDocker } from '../support/docker.js';
 import { type Fork, buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
 import { PostgreSql, describeWithPostgreSql } from '../support/postgresql.js';
-import { codeFor } from '../support/readme.js';
+import { codeFor } from '../support/forking-guide.js';
 import { run, start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 
-/** The README's example of a required variable. */
+/** The example of a required variable. */
 const DATABASE_URL = codeFor('src/environment.ts');
 
 /** With the check of the feature's database in readiness. */

@@ -3,17 +3,10 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { join, resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
-<<<<<<< HEAD
-/** What a build needs, as a clone has it. A fork may lack `packages` or `speed`. */
-const SOURCES = [
-  'LICENSE',
-  'build-if-stale.mjs',
-=======
 /** What a build needs, as a clone has it. A fork may have deleted some of it. */
 const SOURCES = [
   'LICENSE',
->>>>>>> 457b304 (Test forks with what people add first: Swagger, GraphQL, JWT, Redis and more)
-  'packages',
+  'build-if-stale.mjs',
   'src',
   'nest-cli.json',
   'package.json',
@@ -33,14 +26,7 @@ interface CopyOptions {
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
 export function copyProject({ dependencies, folder = emptyFolder() }: CopyOptions): string {
   for (const source of SOURCES.filter((each) => existsSync(each))) {
-<<<<<<< HEAD
-    cpSync(source, resolve(folder, source), {
-      recursive: true,
-      filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
-    });
-=======
     cpSync(source, resolve(folder, source), { recursive: true, filter: isSource });
->>>>>>> 457b304 (Test forks with what people add first: Swagger, GraphQL, JWT, Redis and more)
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
   return folder;
@@ -52,10 +38,7 @@ const isSource = (path: string) =>
 /** All of the project, as a repository of its own. */
 export function cloneProject(): string {
   const folder = emptyFolder();
-  cpSync(resolve('.'), folder, {
-    recursive: true,
-    filter: isSource,
-  });
+  cpSync(resolve('.'), folder, { recursive: true, filter: isSource });
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder });
   git('init', '--quiet');
   git('add', '--all');
