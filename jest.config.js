@@ -22,6 +22,8 @@ export default {
   globalSetup: '<rootDir>/test/support/image.js',
   setupFiles: ['<rootDir>/test/support/environment.ts'],
   setupFilesAfterEnv: ['<rootDir>/test/support/clean-up.ts'],
+  // Forks are built there.
+  modulePathIgnorePatterns: ['<rootDir>/test/fork/'],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',
   // Many tests wait for processes, so more of them run side by side than there are processors; but not many more, as

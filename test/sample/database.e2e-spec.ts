@@ -3,24 +3,23 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Container, describeWithDocker } from '../support/docker.js';
 import { type Fork, buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
 import { PostgreSql, describeWithPostgreSql } from '../support/postgresql.js';
-import { codeFor } from '../support/readme.js';
+import { codeFor } from '../support/forking-guide.js';
 import { run, start } from '../support/service.js';
 
 const ENDED_WELL = { code: 0, signal: null };
 
-/** The README's example of a required variable. */
+/** The example of a required variable. */
 const DATABASE_URL = codeFor('src/environment.ts');
 
 /** With the check of the feature's database in readiness. */
-function recipe(feature: string, bundle: boolean): Fork {
+function recipe(feature: string): Fork {
   const module = `${feature[0]!.toUpperCase()}${feature.slice(1)}Module`;
   const from = `from '../../${feature}/${feature}.module.js';\n`;
   return {
-    bundle,
     edits: {
-      'src/environment.ts': (text) => text.replace('v.object({', `$&\n${DATABASE_URL}`),
+      'src/environment.ts': (text) => text.replace(/v\.\w*object\(\{/i, `$&\n${DATABASE_URL}`),
       'src/health/health.module.ts': (text) =>
-        `import { ${module} } ${from}${text.replace('DrainModule, ', `$&${module}, `)}`,
+        `import { ${module} } ${from}${text.replace('PortBindingModule, ', `$&${module}, `)}`,
       'src/health/probes.ts': (text) =>
         `import { DatabaseHealth } ${from}` +
         text
@@ -36,15 +35,15 @@ async function status(url: string): Promise<number> {
 
 describeWithForks()('a fork', () => {
   describeWithPostgreSql().each([
-    { feature: 'drizzle', bundle: true, how: 'in the bundle' },
-    { feature: 'typeorm', bundle: false, how: 'without the bundle' },
-  ])('with $feature on PostgreSQL, $how,', ({ feature, bundle }) => {
+    { feature: 'drizzle', startsWithout: true },
+    { feature: 'typeorm', startsWithout: false },
+  ])('with $feature on PostgreSQL', ({ feature, startsWithout }) => {
     let database: PostgreSql;
     let program: ReturnType<typeof buildFork>;
     let env: Record<string, string>;
 
     beforeAll(async () => {
-      program = buildFork([feature], recipe(feature, bundle));
+      program = buildFork([feature], recipe(feature));
       database = PostgreSql.create();
       await database.start();
       env = { DATABASE_URL: database.url, DRAIN_DELAY_MS: '0' };
@@ -87,7 +86,7 @@ describeWithForks()('a fork', () => {
       expect(await service.exit).toEqual(ENDED_WELL);
     });
 
-    if (bundle) {
+    if (startsWithout) {
       it('gets ready when a database comes that was down at its start', async () => {
         await database.stop();
         const { service, url } = await start(env, program);
@@ -99,10 +98,10 @@ describeWithForks()('a fork', () => {
       });
 
       describeWithDocker()('as an image', () => {
-        it('is built without the variable, says what that costs, and serves', async () => {
+        it('is bundled without the variable, says what that costs, and serves', async () => {
           const packages = ['drizzle-orm', 'pg', '@types/pg'];
-          const { image, output } = buildForkImage([feature], packages, recipe(feature, bundle));
-          expect(output).toMatch(/^Starts will be slower, .*: DATABASE_URL is not set/m);
+          const { image, output } = buildForkImage([feature], packages, recipe(feature));
+          expect(output).toMatch(/^Bundled, but .*: starts take/m);
           const container = Container.run({ ...env, PORT: '0' }, ['--network', 'host'], image);
           const url = `http://127.0.0.1:${await container.listening()}`;
           expect(await status(`${url}/health/ready`)).toBe(200);

@@ -3,15 +3,16 @@ import { existsSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { cloneProject } from '../support/project.js';
-import { linesOf } from '../support/readme.js';
+import { linesOf } from '../support/forking-guide.js';
 
 /** What is left to a person: the steps of the CI, sentences, and what is not there to ignore. */
-const LEFT = /^(\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;
+const LEFT = /^(docs\/|\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;
 
-const DELETIONS = linesOf('What you may delete')
+const DELETIONS = linesOf('Delete what you do not need')
   .replaceAll(/\\\n */g, '')
   .trim()
   .split('\n')
+  .filter((line) => !line.startsWith('#'))
   .map((command) => [/^git rm (?:-r )?(\S+)/.exec(command)![1]!, command])
   .filter(([file]) => existsSync(file!)); // What this is may be a fork that has done so.
 

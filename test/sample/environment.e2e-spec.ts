@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { copyProject, edit, importModule } from '../support/project.js';
-import { codeFor } from '../support/readme.js';
+import { codeFor } from '../support/forking-guide.js';
 import { emptyFolder, run, start } from '../support/service.js';
 
 /** A name that a fork that follows the README does not have. */

@@ -4,23 +4,22 @@ import { dirname, join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import packageJson from '../../package.json' with { type: 'json' };
 import { cloneProject, edit, importModule } from '../support/project.js';
-import { codeFor } from '../support/readme.js';
+import { GUIDE, codeFor } from '../support/forking-guide.js';
 import { start } from '../support/service.js';
 
 /** All of units, and those that have told forks once what they may not do. */
-const TESTS = ['src/', 'test/contract/contract', 'test/sample/environment', 'test/sample/log'];
+const TESTS = ['src/', 'test/contract', 'test/sample/environment', 'test/sample/log'];
 
 /** For a suite in the suite. */
 const LIMIT_MS = 1_200_000;
 
 it(
-  'a fork with a name, a feature and a required variable, all as the README has them, passes the tests as they are',
+  'a fork with a name, a feature and a required variable, all as the documentation has them, passes the tests as they are',
   async () => {
     const cwd = cloneProject();
     const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
-    const readme = readFileSync('README.md', 'utf8');
 
-    const [rename] = /^git grep -lz .*$/m.exec(readme)!;
+    const [rename] = /^git grep -lz .*$/m.exec(GUIDE)!;
     run('sh', '-c', rename.replace(/[^/]+(?=\/g'$)/, 'renamed'));
     const files = run('git', 'ls-files').trim().split('\n');
     const left = files.filter((file) => readFileSync(join(cwd, file), 'utf8').includes(packageJson.name));

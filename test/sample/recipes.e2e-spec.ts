@@ -1,55 +1,108 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { declareContract } from '../contract/clauses.js';
+import { program } from '../contract/target.js';
 import { Container, describeWithDocker } from '../support/docker.js';
-import { buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
+import { type Fork, buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
 import { freePort } from '../support/free-port.js';
-import { answering } from '../support/reachable.js';
+import { describeWithRedis, startRedis } from '../support/redis.js';
 import { run, start } from '../support/service.js';
-
-const VALIDATION = {
-  lines: 'app.useGlobalPipes(new ValidationPipe({ transform: true }));',
-  imports: "import { ValidationPipe } from '@nestjs/common';\n",
-};
-
-const SWAGGER = {
-  lines: `SwaggerModule.setup('api', app, () => SwaggerModule.createDocument(app, new DocumentBuilder().build()));`,
-  imports: "import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';\n",
-};
-
-const HYBRID = {
-  lines: `app.connectMicroservice({ transport: Transport.TCP, options: { port: config.get('TCP_PORT', { infer: true }) } });
-    await app.startAllMicroservices();`,
-  imports: "import { Transport } from '@nestjs/microservices';\n",
-  edits: {
-    'src/environment.ts': (text: string) =>
-      text.replace('v.object({', "$&TCP_PORT: v.pipe(variable(isPort, 'a port'), v.transform(Number)),"),
-  },
-};
-
-const OWN_LOGGER = {
-  lines: 'app.useLogger(app.get(PinoLogger));',
-  imports: "import { Logger as PinoLogger } from 'nestjs-pino';\n",
-};
 
 const ENDED_WELL = { code: 0, signal: null };
 
 /** The kind of a span, as OpenTelemetry's protocol counts. */
 const SERVER = 2;
 
-async function post(url: string, body: object) {
-  const headers = { 'Content-Type': 'application/json' };
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+/** What people add first, all in one fork. Each is as the documentation of its library has it. */
+const FIRST = [
+  'greetings',
+  'graphql',
+  'upload',
+  'jwt',
+  'throttler',
+  'static',
+  'worker',
+  'bcrypt',
+  'winston',
+  'prometheus',
+];
+
+const FIRST_FORK: Fork = {
+  lines: `app.useGlobalPipes(new ValidationPipe({ transform: true }));
+  app.useLogger(app.get(WINSTON_MODULE_NEST_PROVIDER));
+  SwaggerModule.setup('api', app, () => SwaggerModule.createDocument(app, new DocumentBuilder().build()));`,
+  imports: `import { ValidationPipe } from '@nestjs/common';
+    import { WINSTON_MODULE_NEST_PROVIDER } from 'nest-winston';
+    import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';\n`,
+  edits: {
+    'nest-cli.json': (text) => text.replace('"assets": [', '$&"static/public/**/*", '),
+  },
+};
+
+const SWAGGER: Fork = {
+  lines: `SwaggerModule.setup('api', app, () => SwaggerModule.createDocument(app, new DocumentBuilder().build()));`,
+  imports: "import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';\n",
+};
+
+const port = (name: string) => `${name}: v.pipe(variable(isPort, 'a port'), v.transform(Number)),`;
+
+/** Other transports and a queue, beside HTTP. */
+const MESSAGES_FORK: Fork = {
+  lines: `app.connectMicroservice({ transport: Transport.TCP, options: { port: config.get('TCP_PORT', { infer: true }) } });
+    app.connectMicroservice({ transport: Transport.REDIS, options: { port: config.get('REDIS_PORT', { infer: true }) } });
+    await app.startAllMicroservices();`,
+  imports: "import { Transport } from '@nestjs/microservices';\n",
+  edits: {
+    'src/environment.ts': (text) => text.replace(/v\.\w*object\(\{/i, `$&${port('TCP_PORT')}${port('REDIS_PORT')}`),
+  },
+};
+
+const PINO_FORK: Fork = {
+  lines: 'app.useLogger(app.get(PinoLogger));',
+  imports: "import { Logger as PinoLogger } from 'nestjs-pino';\n",
+};
+
+const encode = (value: object | Buffer) =>
+  (Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value))).toString('base64url');
+
+/** A token that the fork's passport-jwt takes. */
+function token(): string {
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub: 'Ada' })}`;
+  return `${signed}.${encode(createHmac('sha256', 'secret').update(signed).digest())}`;
+}
+
+/** Asks as a client with a token. */
+async function ask(url: string, init: RequestInit = {}) {
+  const response = await fetch(url, {
+    ...init,
+    headers: { Authorization: `Bearer ${token()}`, ...(init.headers as object) },
+  });
   return { status: response.status, body: await response.json() };
 }
 
-describeWithForks()('a fork', () => {
-  it.each([
-    ['in the bundle', true],
-    ['without the bundle', false],
-  ])('that validates its DTOs says which field is wrong (%s)', async (_, bundle) => {
-    const { url } = await start({}, buildFork(['greetings'], { ...VALIDATION, bundle }));
+function post(url: string, body: object) {
+  return ask(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+const forks = describeWithForks();
+
+forks('a fork with what people add first', () => {
+  let built: { program: string };
+  let url: string;
+  let service: ReturnType<typeof run>;
+
+  beforeAll(async () => {
+    built = buildFork(FIRST, FIRST_FORK);
+    const PORT = await freePort();
+    service = run({ PORT: String(PORT), DRAIN_DELAY_MS: '0' }, built);
+    await service.accepting(PORT);
+    url = `http://127.0.0.1:${PORT}`;
+  });
+
+  it('validates its DTOs and says which field is wrong', async () => {
     expect(await post(`${url}/greetings`, { name: 'Ada', times: '2' })).toEqual({
       status: 201,
       body: { text: 'hello, hello, Ada' },
@@ -64,58 +117,129 @@ describeWithForks()('a fork', () => {
     });
   });
 
-  it("that documents its API with Swagger's page is told by the build to go without the bundle", () => {
-    expect(() => buildFork(['greetings'], SWAGGER)).toThrow(
-      /@nestjs\/swagger\/.* cannot be bundled: .*The way out: "Without the bundle" in the README\./,
-    );
-  });
-
-  it('that documents its API with Swagger has a page with all of its files, and the document, without the bundle', async () => {
-    const { url } = await start({}, buildFork(['greetings'], { ...SWAGGER, bundle: false }));
+  it('documents its API with Swagger, with all files of the page', async () => {
     await expectPage(url);
     const { paths } = (await (await fetch(`${url}/api-json`)).json()) as { paths: object };
-    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/', '/greetings', '/health/ready', '/metrics']));
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/greetings', '/upload', '/health']));
   });
 
-  it('that also listens on TCP answers there, and at SIGTERM what is in flight there', async () => {
-    const port = await freePort();
-    const { service } = await start({ TCP_PORT: String(port), DRAIN_DELAY_MS: '0' }, buildFork(['tcp'], HYBRID));
-    const ask = async (pattern: string) => {
-      const message = JSON.stringify({ pattern, data: [1, 2], id: 'an id' });
-      const socket = connect(port, '127.0.0.1', () => socket.write(`${message.length}#${message}`));
-      const [answer] = (await once(socket, 'data')) as [Buffer];
-      return JSON.parse(answer.toString().replace(/^\d+#/, '')) as unknown;
-    };
-    const sum = { id: 'an id', response: 3, isDisposed: true };
-    expect(await ask('sum')).toEqual(sum);
-    const slowly = ask('slow sum');
-    await ask('sum'); // the service has read what was sent before it
-    service.kill('SIGTERM');
-    expect(await slowly).toEqual(sum);
-    expect(await service.exit).toEqual(ENDED_WELL);
-    expect(service.stderr).toBe('');
+  it('answers GraphQL', async () => {
+    const query = '{ author(id: 1) { id name } }';
+    expect(await post(`${url}/graphql`, { query })).toEqual({
+      status: 200,
+      body: { data: { author: { id: 1, name: 'Ada' } } },
+    });
   });
 
-  it("that counts something for Prometheus has it among the service's metrics", async () => {
-    const { url } = await start({}, buildFork(['prometheus']));
-    await fetch(`${url}/counted`);
+  it('takes an uploaded file', async () => {
+    const body = new FormData();
+    body.append('file', new Blob(['hello']), 'hello.txt');
+    const answer = await ask(`${url}/upload`, { method: 'POST', body });
+    expect(answer).toEqual({ status: 201, body: { name: 'hello.txt', bytes: 5 } });
+  });
+
+  it('lets in clients with a token only, and platforms without', async () => {
+    expect(await ask(`${url}/profile`)).toEqual({ status: 200, body: { userId: 'Ada' } });
+    const paths = ['/profile', '/health', '/health/ready', '/health/live', '/metrics'];
+    const statuses = paths.map(async (path) => (await fetch(url + path)).status);
+    expect(await Promise.all(statuses)).toEqual([401, 401, 200, 200, 200]);
+  });
+
+  it('limits how often a client may ask', async () => {
+    const statuses: number[] = [];
+    for (let time = 0; time < 3; time++) statuses.push((await ask(`${url}/limited`)).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+
+  it('serves static files', async () => {
+    const page = await fetch(`${url}/static/index.html`);
+    expect([page.status, await page.text()]).toEqual([200, '<!doctype html><title>A page</title>\n']);
+  });
+
+  it('computes in a worker thread', async () => {
+    expect(await ask(`${url}/fibonacci/10`)).toEqual({ status: 200, body: { result: 55 } });
+  });
+
+  it('calls a native addon', async () => {
+    expect(await post(`${url}/passwords`, { password: 'hello' })).toEqual({ status: 201, body: { matches: true } });
+  });
+
+  it("has what it counts for Prometheus among the service's metrics", async () => {
+    await ask(`${url}/counted`);
     const text = await (await fetch(`${url}/metrics`)).text();
     expect(text).toMatch(/^greetings_total 1$/m);
     expect(text).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/counted".*\} 1$/m);
     expect(text).toMatch(/^process_cpu_seconds_total \d/m);
   });
 
-  it('with a logger of its own has every line from that: the start, the drain, and those of requests', async () => {
-    const port = await freePort();
-    const service = run({ PORT: String(port), DRAIN_DELAY_MS: '0' }, buildFork(['pino'], OWN_LOGGER));
-    await answering(port);
-    expect(await (await fetch(`http://127.0.0.1:${port}/greeting`)).json()).toEqual({ text: 'hello' });
+  it('drains, logs that by winston, and ends with status 0', async () => {
+    const slowly = ask(`${url}/fibonacci/32`);
+    await ask(`${url}/fibonacci/1`); // The service has read the request before.
+    service.kill('SIGTERM');
+    expect(await slowly).toEqual({ status: 200, body: { result: 2178309 } });
+    expect(await service.exit).toEqual(ENDED_WELL);
+    expect(service.stdout).toMatch(/\[Fork\].*Done: every request is answered/);
+  });
+
+  describe('keeps the contract of', () => {
+    declareContract(program('the fork', () => built));
+  });
+});
+
+forks('a fork with other transports and a queue', () => {
+  describeWithRedis()('on Redis', () => {
+    let built: { program: string };
+    let env: Record<string, string>;
+
+    beforeAll(async () => {
+      built = buildFork(['tcp', 'redis'], MESSAGES_FORK);
+      env = { REDIS_PORT: String(await startRedis()), DRAIN_DELAY_MS: '0' };
+    });
+
+    it('answers messages over TCP, and at SIGTERM those in flight', async () => {
+      const TCP_PORT = await freePort();
+      const { service } = await start({ ...env, TCP_PORT: String(TCP_PORT) }, built);
+      const message = async (pattern: string) => {
+        const text = JSON.stringify({ pattern, data: [1, 2], id: 'an id' });
+        const socket = connect(TCP_PORT, '127.0.0.1', () => socket.write(`${text.length}#${text}`));
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        return JSON.parse(answer.toString().replace(/^\d+#/, '')) as unknown;
+      };
+      const sum = { id: 'an id', response: 3, isDisposed: true };
+      expect(await message('sum')).toEqual(sum);
+      const slowly = message('slow sum');
+      await message('sum'); // The service has read the message before.
+      service.kill('SIGTERM');
+      expect(await slowly).toEqual(sum);
+      expect(await service.exit).toEqual(ENDED_WELL);
+      expect(service.stderr).toBe('');
+    });
+
+    it('works on jobs of BullMQ, and at SIGTERM to the end of the one that it has begun', async () => {
+      const first = await start({ ...env, TCP_PORT: String(await freePort()) }, built);
+      expect((await post(`${first.url}/mails`, { to: 'Ada' })).status).toBe(201);
+      const sent = async (url: string) => ((await ask(`${url}/mails`)).body as { done: string[] }).done;
+      while ((await sent(first.url)).length < 1) await ask(`${first.url}/health`);
+      expect(await sent(first.url)).toEqual(['Ada']);
+      first.service.kill('SIGTERM');
+      expect(await first.service.exit).toEqual(ENDED_WELL);
+      expect(first.service.stderr).toBe('');
+    });
+  });
+});
+
+forks('a fork with pino', () => {
+  it('has every line from that: the start, the drain, and those of requests', async () => {
+    const PORT = await freePort();
+    const service = run({ PORT: String(PORT), DRAIN_DELAY_MS: '0' }, buildFork(['pino'], PINO_FORK));
+    await service.accepting(PORT);
+    expect(await (await fetch(`http://127.0.0.1:${PORT}/greeting`)).json()).toEqual({ text: 'hello' });
     service.kill('SIGTERM');
     expect(await service.exit).toEqual(ENDED_WELL);
     expect(service.log).toEqual(service.log.map(() => expect.objectContaining({ hostname: expect.any(String) })));
     expect(service.log.map(({ msg }) => msg)).toEqual(
       expect.arrayContaining([
-        `Listening on port ${port}`,
+        `Listening on port ${PORT}`,
         'greeted',
         'request completed',
         'SIGTERM: draining',
@@ -123,9 +247,11 @@ describeWithForks()('a fork', () => {
       ]),
     );
   });
+});
 
+forks('a fork', () => {
   describeWithDocker()('as an image', () => {
-    it('without the bundle documents its API, and traced by OpenTelemetry has a span per request that tells its route, the last one too', async () => {
+    it('ships unbundled, says why and what that costs, and traced by OpenTelemetry has a span per request, the last one too', async () => {
       const spans: Span[] = [];
       const collector = createServer(async (request, response) => {
         const body = Buffer.concat(await request.toArray()).toString();
@@ -144,7 +270,8 @@ describeWithForks()('a fork', () => {
         '@opentelemetry/instrumentation-nestjs-core',
         '@opentelemetry/sdk-node',
       ];
-      const { image } = buildForkImage(['greetings', 'opentelemetry'], packages, { ...SWAGGER, bundle: false });
+      const { image, output } = buildForkImage(['greetings', 'opentelemetry'], packages, SWAGGER);
+      expect(output).toMatch(/^Not bundled because .*: starts take about \w+ times as long/m);
       const env = {
         PORT: '0',
         DRAIN_DELAY_MS: '0',

@@ -3,11 +3,10 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { join, resolve } from 'node:path';
 import { emptyFolder } from './service.js';
 
-/** What a build needs, as a clone has it. A fork may lack `packages` or `speed`. */
+/** What a build needs, as a clone has it. A fork may have deleted some of it. */
 const SOURCES = [
   'LICENSE',
   'build-if-stale.mjs',
-  'packages',
   'src',
   'nest-cli.json',
   'package.json',
@@ -19,26 +18,27 @@ const SOURCES = [
   '.npmrc',
 ];
 
+interface CopyOptions {
+  dependencies: boolean;
+  folder?: string | undefined;
+}
+
 /** A copy of the project to build in, as tests that run side by side must not rebuild `dist` under each other. */
-export function copyProject({ dependencies }: { dependencies: boolean }): string {
-  const folder = emptyFolder();
+export function copyProject({ dependencies, folder = emptyFolder() }: CopyOptions): string {
   for (const source of SOURCES.filter((each) => existsSync(each))) {
-    cpSync(source, resolve(folder, source), {
-      recursive: true,
-      filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
-    });
+    cpSync(source, resolve(folder, source), { recursive: true, filter: isSource });
   }
   if (dependencies) symlinkSync(resolve('node_modules'), resolve(folder, 'node_modules'));
   return folder;
 }
 
+const isSource = (path: string) =>
+  !/[\\/](node_modules|dist|coverage|\.git|\.cache|test[\\/]fork[\\/]port-binding-\w+)$/.test(path);
+
 /** All of the project, as a repository of its own. */
 export function cloneProject(): string {
   const folder = emptyFolder();
-  cpSync(resolve('.'), folder, {
-    recursive: true,
-    filter: (source) => !/[\\/](node_modules|dist|coverage|\.git|\.cache)$/.test(source),
-  });
+  cpSync(resolve('.'), folder, { recursive: true, filter: isSource });
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder });
   git('init', '--quiet');
   git('add', '--all');
@@ -60,4 +60,9 @@ export function importModule(project: string, name: string, from: string): void 
     join(project, 'src/app.module.ts'),
     (text) => `import { ${name} } from '${from}';\n${text.replace('imports: [', `imports: [${name}, `)}`,
   );
+}
+
+/** Puts lines into main.ts before the service listens, as a person would, and what they import. */
+export function editMain(project: string, lines: string, imports: string): void {
+  edit(join(project, 'src/main.ts'), (text) => text.replace(/^.*\bawait serve\(/m, `${lines}\n$&`) + imports);
 }

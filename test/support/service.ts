@@ -171,8 +171,8 @@ function parse(line: string): LogLine | undefined {
 }
 
 /** An empty folder to run in: no `.env` of the developer's, and a place where a stray file would show. */
-export function emptyFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'port-binding-'));
+export function emptyFolder(within = tmpdir()): string {
+  const folder = mkdtempSync(join(within, 'port-binding-'));
   folders.add(folder);
   return folder;
 }

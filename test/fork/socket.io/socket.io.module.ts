@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import type { Server } from 'socket.io';
-import { Drain } from '../drain/drain.js';
-import { DrainModule } from '../drain/drain.module.js';
+import { Drain, PortBindingModule } from 'port-binding/nest';
 
 @WebSocketGateway()
 class SocketIoGateway {
@@ -19,5 +18,5 @@ class SocketIoGateway {
   }
 }
 
-@Module({ imports: [DrainModule], providers: [SocketIoGateway] })
+@Module({ imports: [PortBindingModule], providers: [SocketIoGateway] })
 export class SocketIoModule {}

@@ -3,8 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Module, Param, Post, Req, Sse, StreamableFile } from '@nestjs/common';
 import { fromEvent, interval, map, takeUntil } from 'rxjs';
-import { Drain } from '../drain/drain.js';
-import { DrainModule } from '../drain/drain.module.js';
+import { Drain, PortBindingModule } from 'port-binding/nest';
 
 const LARGE = Buffer.alloc(10_000_000, 'x');
 
@@ -53,5 +52,5 @@ class StreamsController {
   }
 }
 
-@Module({ imports: [DrainModule], controllers: [StreamsController] })
+@Module({ imports: [PortBindingModule], controllers: [StreamsController] })
 export class StreamsModule {}

@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import type { Server, WebSocket } from 'ws';
-import { Drain } from '../drain/drain.js';
-import { DrainModule } from '../drain/drain.module.js';
+import { Drain, PortBindingModule } from 'port-binding/nest';
 
 @WebSocketGateway({ path: '/ws' })
 class WsGateway {
@@ -23,5 +22,5 @@ class WsGateway {
   }
 }
 
-@Module({ imports: [DrainModule], providers: [WsGateway] })
+@Module({ imports: [PortBindingModule], providers: [WsGateway] })
 export class WsModule {}
