@@ -82,11 +82,11 @@ describe('a fork', () => {
   it.each([
     ['by default', 413, undefined],
     ['with a limit of 1 MB', 201, '1mb'],
-  ])('answers a body of 500 kB %s with %i', async (_, status, limit) => {
+  ])('answers a body of 500 kB %s with %i', async (_, expected, limit) => {
     const url = await fork((created) => limit && created.useBodyParser('json', { limit }));
     const headers = { 'Content-Type': 'application/json' };
     const body = JSON.stringify({ text: 'x'.repeat(500_000) });
-    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(status);
+    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(expected);
   });
 });
 

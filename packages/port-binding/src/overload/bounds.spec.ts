@@ -188,3 +188,16 @@ describe('when memory runs out', () => {
     expect(gunzip.destroyed).toBe(true);
   });
 });
+
+it('cuts off the longest pipeline when there are too many requests, and nobody else', async () => {
+  const short = await ask();
+  const [long, longest] = [await open(), await open()];
+  const closed = once(longest, 'close');
+  long.write(get('/').repeat(15));
+  while (waiting.length < 16) await once(server, 'request');
+  longest.write(get('/').repeat(30));
+  await closed;
+  expect([short.destroyed, long.destroyed]).toEqual([false, false]);
+  expect(connections).toMatchObject({ open: 2, requests: 16, inFlight: 16 });
+  await ask(get('/'), short);
+});

@@ -27,12 +27,19 @@ const BYTES_PER_CONNECTION = 128 * 1024;
 const BYTES_PER_REQUEST = 8 * 1024;
 
 /**
+ * The memory that there has to be for each request that Node keeps. They are more than connections only by pipelining, and a
+ * single client may well send 2,621: as many of 25 bytes, the shortest there are, Node reads at once.
+ */
+const BYTES_PER_PIPELINED = 48 * 1024;
+
+/**
  * The most that a server takes on at once, so that no client can take more memory than there is: a process that is killed
  * for its memory loses everybody's requests. Beyond that, new work is refused, at the expense of who holds most.
  */
 export class Bounds implements Load {
   private readonly fairAccept: FairAccept;
   private readonly maxConnections: number;
+  private readonly maxRequests = memory() / BYTES_PER_PIPELINED;
   /** A body takes its length in buffers, as much again as text, and more as what the text is parsed to. */
   private readonly maxBodyBytes = memory() / 16;
   private readonly bodies = new Bodies((bytes) => this.brake.work(2 * bytes)); // as bytes, and as text
@@ -68,6 +75,7 @@ export class Bounds implements Load {
     if (connection === undefined) return !request.socket.destroyed;
     this.fairAccept.requestArrived(connection);
     this.brake.work(BYTES_PER_REQUEST);
+    if (connections.requests > this.maxRequests) this.cutLongestPipeline();
     if (request.socket.destroyed) return false;
     const rejection = rejectionOf(request);
     if (rejection !== undefined) {
@@ -120,6 +128,15 @@ export class Bounds implements Load {
     if (newer < this.maxConnections / 16) return false;
     this.connections.cut(longest);
     return true;
+  }
+
+  /** Cuts off the connection with the most requests, if it has more than one. */
+  private cutLongestPipeline(): void {
+    let longest: Connection | undefined;
+    for (const connection of this.connections) {
+      if (connection.requests > (longest?.requests ?? 1)) longest = connection;
+    }
+    if (longest !== undefined) this.cut(longest);
   }
 
   /** Logs what was refused, in one line per second. */
