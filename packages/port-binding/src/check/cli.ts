@@ -27,8 +27,8 @@ requests to the path, on this machine only, and ends all that it started.
   --threshold COUNT   failed checks that take an instance out (${DEFAULTS.threshold})
   --grace SECONDS     the time between SIGTERM and SIGKILL (${DEFAULTS.graceMs / 1000})
   --requests COUNT    requests that a rolling deploy takes at least (${DEFAULTS.requests})
-  --port-option NAME  how COMMAND takes its port as an argument, if it does not
-                      read PORT: --port, --port=, --listen=:
+  --port-option=NAME  how COMMAND takes its port as an argument, if it does not
+                      read PORT: --port-option=--port or =--listen=:
   --json, --tap       the report in another form
   --help              this text
 

@@ -136,7 +136,7 @@ const PEERS: Peer[] = [
     version: () => `${PYTHON.fastapi}, uvicorn ${PYTHON.uvicorn}`,
     install: installPython,
     folder: 'python',
-    options: ['--port-option', '--port'],
+    options: ['--port-option=--port'],
     command: ['venv/bin/uvicorn', '--host', '0.0.0.0', 'fastapi_app:app'],
   },
   {
@@ -144,7 +144,7 @@ const PEERS: Peer[] = [
     version: () => '6.9.2 (e86405a)',
     install: goInstall('github.com/stefanprodan/podinfo/cmd/podinfo@v1.8.1-0.20250910200901-e86405a8674e', 'podinfo'),
     folder: 'go',
-    options: ['--port-option', '--port', '--ready', '/readyz', '--slow', '/delay/2'],
+    options: ['--port-option=--port', '--ready', '/readyz', '--slow', '/delay/2'],
     command: ['./podinfo'],
   },
   {
@@ -152,7 +152,7 @@ const PEERS: Peer[] = [
     version: () => '1.11.0',
     install: goInstall('github.com/traefik/whoami@v1.11.0', 'whoami'),
     folder: 'go',
-    options: ['--port-option', '--port', '--ready', '/health', '--slow', '/?wait=2s'],
+    options: ['--port-option=--port', '--ready', '/health', '--slow', '/?wait=2s'],
     command: ['./whoami'],
   },
   {
