@@ -14,7 +14,7 @@ const DATABASE_URL = codeFor('src/environment.ts');
 /** With the check of the feature's database in readiness. */
 function recipe(feature: string): Fork {
   const module = `${feature[0]!.toUpperCase()}${feature.slice(1)}Module`;
-  const from = `from '../../${feature}/${feature}.module.js';\n`;
+  const from = `from '../${feature}/${feature}.module.js';\n`;
   return {
     edits: {
       'src/environment.ts': (text) => text.replace(/v\.\w*object\(\{/i, `$&\n${DATABASE_URL}`),

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { declareContract } from '../contract/clauses.js';
 import { program } from '../contract/target.js';
@@ -215,18 +216,32 @@ forks('a fork with other transports and a queue', () => {
       expect(service.stderr).toBe('');
     });
 
-    it('works on jobs of BullMQ, and at SIGTERM to the end of the one that it has begun', async () => {
-      const first = await start({ ...env, TCP_PORT: String(await freePort()) }, built);
-      expect((await post(`${first.url}/mails`, { to: 'Ada' })).status).toBe(201);
-      const sent = async (url: string) => ((await ask(`${url}/mails`)).body as { done: string[] }).done;
-      while ((await sent(first.url)).length < 1) await ask(`${first.url}/health`);
-      expect(await sent(first.url)).toEqual(['Ada']);
-      first.service.kill('SIGTERM');
-      expect(await first.service.exit).toEqual(ENDED_WELL);
-      expect(first.service.stderr).toBe('');
+    it('hears events over Redis', async () => {
+      const { service, url } = await start({ ...env, TCP_PORT: String(await freePort()) }, built);
+      const event = JSON.stringify(JSON.stringify({ pattern: 'mail', data: 'Ada' }));
+      connect(Number(env['REDIS_PORT']), '127.0.0.1').end(`PUBLISH mail ${event}\r\n`);
+      while (!(await mails(url)).heard.includes('Ada')) await delay(20);
+      expect((await mails(url)).heard).toEqual(['Ada']);
+      service.kill('SIGTERM');
+      expect(await service.exit).toEqual(ENDED_WELL); // It would take the next test's job.
+    });
+
+    it('finishes at SIGTERM the job of BullMQ that it has begun', async () => {
+      const { service, url } = await start({ ...env, TCP_PORT: String(await freePort()) }, built);
+      expect((await post(`${url}/mails`, { to: 'Ada' })).status).toBe(201);
+      while ((await mails(url)).begun.length === 0) await delay(20);
+      service.kill('SIGTERM');
+      expect(await service.exit).toEqual(ENDED_WELL);
+      expect(service.log.map(({ message }) => message)).toContain('Sent to Ada');
+      expect(service.stderr).toBe('');
     });
   });
 });
+
+/** What the fork has heard and begun. */
+async function mails(url: string) {
+  return (await ask(`${url}/mails`)).body as { begun: string[]; heard: string[] };
+}
 
 forks('a fork with pino', () => {
   it('has every line from that: the start, the drain, and those of requests', async () => {

@@ -1,19 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BullModule, InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
-import { Body, Controller, Get, Module, Post } from '@nestjs/common';
+import { Body, Controller, Get, Logger, Module, Post } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { EventPattern } from '@nestjs/microservices';
 import type { Job, Queue } from 'bullmq';
 import type { Environment } from '../environment.js';
 
-const done: string[] = [];
+const begun: string[] = [];
 const heard: string[] = [];
 
 @Processor('mails')
 class MailsProcessor extends WorkerHost {
   async process(job: Job<{ to: string }>) {
-    await delay(500);
-    done.push(job.data.to);
+    begun.push(job.data.to);
+    await delay(1000);
+    new Logger('Mails').log(`Sent to ${job.data.to}`);
   }
 }
 
@@ -29,7 +30,7 @@ class MailsController {
 
   @Get()
   sent() {
-    return { done, heard };
+    return { begun, heard };
   }
 
   @EventPattern('mail')
