@@ -148,22 +148,6 @@ const PEERS: Peer[] = [
     command: ['./podinfo'],
   },
   {
-    name: 'whoami',
-    version: () => '1.11.0',
-    install: goInstall('github.com/traefik/whoami@v1.11.0', 'whoami'),
-    folder: 'go',
-    options: ['--port-option=--port', '--ready', '/health', '--slow', '/?wait=2s'],
-    command: ['./whoami'],
-  },
-  {
-    name: 'http-echo',
-    version: () => '1.0.0',
-    install: goInstall('github.com/hashicorp/http-echo@v1.0.0', 'http-echo'),
-    folder: 'go',
-    options: ['--port-option=-listen=:', '--ready', '/health'],
-    command: ['./http-echo', '-text', 'hello'],
-  },
-  {
     name: 'Spring Boot',
     version: () => '3.5.7, Java 17',
     install: () => {
