@@ -9,11 +9,11 @@ const { DRAIN_DELAY_MS, KEEP_ALIVE_TIMEOUT_MS } = validate(ENVIRONMENT);
 /** The check that is under way when the signal comes still gets its 200, and the last of those that fail takes a while. */
 const ANSWER_S = 1;
 
-/** How long a draining instance may still get requests, in seconds: the README's formula. */
+/** How long a draining instance may still get requests, in seconds: the formula of docs/balancers.md. */
 const need = (interval: number, failures: number) => interval * failures + ANSWER_S;
 
-/** The README's table of what balancers do by default: its rows, cell by cell. */
-const [, ...ROWS] = readFileSync('README.md', 'utf8')
+/** The table in docs/balancers.md of what balancers do by default: its rows, cell by cell. */
+const [, ...ROWS] = readFileSync('docs/balancers.md', 'utf8')
   .split(/^\| Balancer, by its defaults/m)[1]!
   .split('\n\n')[0]!
   .split('\n')
@@ -40,12 +40,12 @@ const SET: { file: string; checks: RegExp; drainDelay?: RegExp }[] = [
 ];
 
 describe('the drain delay', () => {
-  it.each(ROWS)('that $name takes by its defaults is what the README says', ({ interval, failures, takes }) => {
+  it.each(ROWS)('that $name takes by its defaults is what the documentation says', ({ interval, failures, takes }) => {
     if (failures !== '') expect(seconds(takes)).toBe(need(seconds(interval), Number(failures)));
     expect(takes).toMatch(/^\d+ s$/);
   });
 
-  it.each(ROWS)('or the keep-alive timeout is too short for $name only if the README says what to set', (row) => {
+  it.each(ROWS)('or the keep-alive timeout is too short for $name only if the documentation says what to set', (row) => {
     const fits = seconds(row.takes) * 1000 <= DRAIN_DELAY_MS && seconds(row.idle) * 1000 < KEEP_ALIVE_TIMEOUT_MS;
     expect(row.set === '').toBe(fits);
     if (fits) return;

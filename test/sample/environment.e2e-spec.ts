@@ -6,7 +6,7 @@ import { copyProject, edit, importModule } from '../support/project.js';
 import { codeFor } from '../support/forking-guide.js';
 import { emptyFolder, run, start } from '../support/service.js';
 
-/** A name that a fork that follows the README does not have. */
+/** A name that a fork that follows the documentation does not have. */
 const NAME = 'BACKUP_URL';
 
 const VALID = { PORT: '0', DRAIN_DELAY_MS: '0', [NAME]: 'postgres://localhost/orders' };
@@ -66,7 +66,7 @@ async function settings(files: Record<string, string>, env: Record<string, strin
   return { service, get };
 }
 
-describe("the README's example of a required secret", () => {
+describe("the documentation's example of a required secret", () => {
   it('is refused when it is not set, with every other invalid variable, one line each', async () => {
     const refused = run({ PORT: 'abc' }, { program });
     expect(await refused.exit).toEqual({ code: 1, signal: null });
