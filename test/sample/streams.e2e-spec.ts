@@ -65,7 +65,7 @@ forks('a stream', () => {
     expect(await client.end).toMatch(/closed|ECONNRESET/);
     expect(service.log.at(-1)).toMatchObject({
       level: 'error',
-      message: 'Shutdown timeout, cut off: unfinished answers (1)',
+      message: 'Shutdown timeout, cut off: unfinished responses (1)',
     });
   });
 
@@ -160,10 +160,12 @@ forks('a WebSocket', () => {
 forks('an upgraded connection', () => {
   it('that nobody closes is cut off at the shutdown timeout, and the last line says so', async () => {
     const takeOver = `import { Server } from 'node:http';
-      const listen = Server.prototype.listen;
-      Server.prototype.listen = function (...args) {
-        this.on('upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n'));
-        return listen.apply(this, args);
+      const { on } = Server.prototype;
+      Server.prototype.on = function (event, listener) {
+        if (event === 'request' && this.listenerCount('upgrade') === 0) {
+          on.call(this, 'upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n'));
+        }
+        return on.call(this, event, listener);
       };`;
     const { service, port } = await start(
       { DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' },
