@@ -61,6 +61,6 @@ it('logs any other failure with its stack, and ends with status 1', async () => 
   await import('./main.js');
   await exited;
   process.emit('uncaughtException', new Error('boom'));
-  expect(JSON.parse(stdout)).toMatchObject({ level: 'fatal', message: 'boom', error: { stack: expect.any(String) } });
+  expect(JSON.parse(stdout)).toMatchObject({ level: 'error', message: 'boom', error: { stack: expect.any(String) } });
   expect(exit.mock.calls).toEqual([[1], [1]]);
 });

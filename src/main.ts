@@ -45,7 +45,7 @@ function fail(error: unknown): never {
     process.stderr.write(`${error.message}\n`);
   } else {
     Logger.flush(); // what was held back until here
-    Logger.fatal(error);
+    Logger.error(error); // not `fatal`, which other loggers lack
   }
   process.exit(1);
 }

@@ -45,16 +45,19 @@ describe('the drain delay', () => {
     expect(takes).toMatch(/^\d+ s$/);
   });
 
-  it.each(ROWS)('or the keep-alive timeout is too short for $name only if the documentation says what to set', (row) => {
-    const fits = seconds(row.takes) * 1000 <= DRAIN_DELAY_MS && seconds(row.idle) * 1000 < KEEP_ALIVE_TIMEOUT_MS;
-    expect(row.set === '').toBe(fits);
-    if (fits) return;
-    // In a balancer's own words: how often to check, if that changes, and after how many failures.
-    const every = /(?:inter|interval:?|every) (\d+) ?s/.exec(row.set!)?.[1] ?? Number.parseInt(row.interval!, 10);
-    const failures = /fall (\d+)/.exec(row.set!)?.[1] ?? row.failures;
-    const delay = /DRAIN_DELAY_MS=(\d+)/.exec(row.set!)?.[1] ?? DRAIN_DELAY_MS;
-    expect(need(Number(every), Number(failures)) * 1000).toBeLessThanOrEqual(Number(delay));
-  });
+  it.each(ROWS)(
+    'or the keep-alive timeout is too short for $name only if the documentation says what to set',
+    (row) => {
+      const fits = seconds(row.takes) * 1000 <= DRAIN_DELAY_MS && seconds(row.idle) * 1000 < KEEP_ALIVE_TIMEOUT_MS;
+      expect(row.set === '').toBe(fits);
+      if (fits) return;
+      // In a balancer's own words: how often to check, if that changes, and after how many failures.
+      const every = /(?:inter|interval:?|every) (\d+) ?s/.exec(row.set!)?.[1] ?? Number.parseInt(row.interval!, 10);
+      const failures = /fall (\d+)/.exec(row.set!)?.[1] ?? row.failures;
+      const delay = /DRAIN_DELAY_MS=(\d+)/.exec(row.set!)?.[1] ?? DRAIN_DELAY_MS;
+      expect(need(Number(every), Number(failures)) * 1000).toBeLessThanOrEqual(Number(delay));
+    },
+  );
 
   it.each(SET.filter(({ file }) => existsSync(file)))('is long enough for the checks in $file', (set) => {
     const text = readFileSync(set.file, 'utf8');

@@ -103,7 +103,7 @@ it('points at the TypeScript source in the stack of a failure', async () => {
   expect(await service.exit).toEqual({ code: 1, signal: null });
   expect(service.log).toEqual([
     expect.objectContaining({
-      level: 'fatal',
+      level: 'error',
       message: 'no host name',
       error: expect.objectContaining({
         stack: expect.stringMatching(/src\/instance\/instance\.controller\.ts:\d+:\d+/),
@@ -125,7 +125,7 @@ describe('a failure that nobody handles', () => {
     expect(await service.exit).toEqual({ code: 1, signal: null });
     expect(service.log.slice(1)).toEqual([
       expect.objectContaining({
-        level: 'fatal',
+        level: 'error',
         message: 'boom',
         error: expect.objectContaining({ stack: expect.stringContaining('trigger.mjs') }),
       }),

@@ -21,8 +21,17 @@ export function installRequestGate(server: Server, connections: Connections, bou
     if (connections.closing) setImmediate(handle, request, response);
     else handle(request, response);
   });
-  for (const event of ['upgrade', 'connect']) {
-    if (server.listenerCount(event) === 0) continue; // Node then takes an upgrade for an ordinary request.
-    server.prependListener(event, ({ socket }: IncomingMessage) => connections.upgrade(socket));
-  }
+  for (const event of ['upgrade', 'connect']) observeUpgrades(server, event, connections);
+}
+
+/** Not before somebody else listens: without a listener, Node takes an upgrade for an ordinary request. */
+function observeUpgrades(server: Server, event: string, connections: Connections): void {
+  const observe = () => server.prependListener(event, ({ socket }: IncomingMessage) => connections.upgrade(socket));
+  const whenHeard = (name: string) => {
+    if (name !== event) return;
+    server.off('newListener', whenHeard);
+    observe();
+  };
+  if (server.listenerCount(event) > 0) observe();
+  else server.on('newListener', whenHeard);
 }
