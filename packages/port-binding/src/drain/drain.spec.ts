@@ -142,6 +142,15 @@ it('drains without a delay and leaves the process alone when the program closes 
   expect(exit).not.toHaveBeenCalled();
 });
 
+it('cuts off what is in flight at the shutdown timeout when the program closes it, too', async () => {
+  await inFlight();
+  await drain.run();
+  expect(logger.error.mock.calls).toEqual([
+    ['Shutdown timeout, cut off: unanswered requests (1)', { afterMs: expect.any(Number) }],
+  ]);
+  expect(exit).not.toHaveBeenCalled();
+});
+
 it('does nothing where nothing was served', async () => {
   const unused = new Drain(new Connections());
   await unused.run();

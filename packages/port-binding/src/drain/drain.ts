@@ -115,6 +115,8 @@ export class Drain {
 
   private async drain(server: Server, drainDelayMs: number, reason: string): Promise<void> {
     const { connections } = this;
+    // After a signal, `end` has its own deadline. The program that closes the server goes on.
+    const cutOff = this.deadline ?? setTimeout(() => this.cutOff(), this.shutdownTimeoutMs);
     this.phase = 'draining';
     this.beganAt = performance.now();
     this.answeredBefore = connections.answered;
@@ -133,6 +135,7 @@ export class Drain {
     connections.closeWhenIdle();
     await connections.idle();
     await this.caughtUp(); // A connection that lingers may bring one more request.
+    if (cutOff !== this.deadline) clearTimeout(cutOff);
     this.phase = 'closed';
   }
 
@@ -161,6 +164,12 @@ export class Drain {
     if (connections.inFlight > 0 || connections.upgraded > 0) this.abandon('Shutdown timeout');
     connections.destroy();
     this.deadline = setTimeout(() => this.abandon('Shutdown timeout'), CLOSE_MS);
+  }
+
+  private cutOff(): void {
+    this.logger.error(`Shutdown timeout, cut off: ${this.inFlight()}`, { afterMs: this.elapsedMs });
+    this.connections.endUnfinished();
+    this.connections.destroy();
   }
 
   private caughtUp(): Promise<boolean> {
