@@ -5,6 +5,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { serve } from 'port-binding/nest';
 import { AppModule } from './app.module.js';
 import { type Environment, inheritedSocket } from './environment.js';
@@ -16,7 +17,7 @@ import { StdoutLogger } from './logger/stdout-logger.js';
 process.on('SIGUSR1', () => undefined);
 
 async function start(): Promise<void> {
-  const app = await NestFactory.create(AppModule, new JsonAdapter(), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule, new JsonAdapter(), {
     logger: new StdoutLogger(),
     // Nothing is logged before the environment is known to be good, see LoggerModule: a refusal is the only line there is.
     bufferLogs: true,
