@@ -1,7 +1,15 @@
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/{speed,src,packages}/**/*.spec.ts', '<rootDir>/{speed,test,packages}/**/*.e2e-spec.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': ['$1', '$1.js'] },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.+)\\.js$': ['$1', '$1.js'],
+    // These packages have nothing for `require`.
+    '^(@kubernetes-models/validate)(.*)$': [
+      '<rootDir>/node_modules/$1/dist$2.js',
+      '<rootDir>/node_modules/$1/dist/index.js',
+    ],
+    '^(@?kubernetes-models/.+)$': ['<rootDir>/node_modules/$1.js', '<rootDir>/node_modules/$1/index.js'],
+  },
   // Tests run as CommonJS, and so do the packages that they import. Jest's own ES modules cannot be required on Node 20,
   // which CommonJS packages do with Nest: @nestjs/throttler, nest-winston, nestjs-i18n.
   transformIgnorePatterns: [],
