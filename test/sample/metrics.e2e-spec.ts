@@ -72,7 +72,7 @@ describe('GET /metrics', () => {
     // Not those of the process: V8 may need a kind of garbage collection meanwhile that it has not needed before.
     const series = async () => (await metrics(url)).match(/^http_server_\S+/gm)!.toSorted();
     await client.request(get('/nowhere'));
-    await client.request('PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.request('PROPFIND /nowhere HTTP/1.1\r\nHost: x\r\n\r\n');
     await metrics(url);
     const before = await series();
     for (let i = 0; i < 10_000; i++) {
@@ -155,7 +155,7 @@ describeWith(
         const { port: metricsPort } = (await service.logged(/^Metrics on port/)) as unknown as { port: number };
         prometheus.scrape(metricsPort);
         // An instance waits for this one, and does not end before Prometheus has asked it for the last time.
-        const request = (await Connection.open(port)).send(slow('GET', '/health/live', 2));
+        const request = (await Connection.open(port)).send(slow('GET', '/health', 2));
         helds.set(service, { metricsPort, request });
       },
       async onDrain(service) {
