@@ -187,7 +187,7 @@ interface Held {
 }
 
 /** What a load has asked for: health checks are no part of it. */
-const LOAD = 'http_server_request_duration_seconds_count{http_route!~"/health/.*"}';
+const LOAD = 'http_server_request_duration_seconds_count{http_route!~"/health.*"}';
 
 /** With the last value of those instances that have ended. */
 const SEEN = `sum(max_over_time(${LOAD}[10m]))`;
@@ -195,7 +195,7 @@ const SEEN = `sum(max_over_time(${LOAD}[10m]))`;
 /** The same as an instance itself tells it. */
 function sum(text: string): number {
   const counts = text.matchAll(
-    /^http_server_request_duration_seconds_count\{(?!.*http_route="\/health\/).*\} (\d+)$/gm,
+    /^http_server_request_duration_seconds_count\{(?!.*http_route="\/health).*\} (\d+)$/gm,
   );
   return [...counts].reduce((total, [, count]) => total + Number(count), 0);
 }
