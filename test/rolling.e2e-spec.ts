@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { HAPROXY, HAProxy } from './balancers/haproxy.js';
 import { rollingDeploy } from './rolling/deploy.js';
@@ -27,9 +27,16 @@ describeWith(
   });
 
   it('loses some without the lingering close, or its load would not show it', async () => {
-    const project = copyProject({ dependencies: true });
+    const project = copyProject({ dependencies: false });
+    // With the engine of the copy, and all other packages from here.
+    const modules = join(project, 'node_modules');
+    mkdirSync(modules);
+    for (const name of readdirSync('node_modules')) {
+      if (name !== 'port-binding') symlinkSync(resolve('node_modules', name), join(modules, name));
+    }
+    symlinkSync('../packages/port-binding', join(modules, 'port-binding'));
     writeFileSync(
-      join(project, 'src/connections/lingering-close.ts'),
+      join(project, 'packages/port-binding/src/connections/lingering-close.ts'),
       'export const lingeringClose = (...[, , , close]: [unknown, unknown, unknown, () => void]) => close();\n',
     );
     execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });

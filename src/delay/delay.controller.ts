@@ -11,7 +11,7 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 
-/** The longest delay, in seconds. httpbin has the same limit, and a longer delay would outlast the shutdown timeout. */
+/** The longest delay, in seconds, as in httpbin. With the default shutdown timeout of 9 s, a drain cuts off longer ones. */
 const MAX_SECONDS = 10;
 
 /**

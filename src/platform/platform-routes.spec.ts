@@ -63,7 +63,9 @@ it('answers HEAD without a body', async () => {
 
 it('says which methods a path has', async () => {
   const response = await fetch(`${url}/probe`, { method: 'POST' });
-  expect([response.status, response.headers.get('Allow')]).toEqual([405, 'GET, HEAD']);
+  expect([response.status, response.headers.get('Allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+  const options = await fetch(`${url}/probe`, { method: 'OPTIONS' });
+  expect([options.status, options.headers.get('Allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
 });
 
 it('leaves other paths to the fork', async () => {

@@ -19,8 +19,8 @@ export interface PlatformResponse {
 export type PlatformHandler = (request: IncomingMessage) => PlatformResponse | Promise<PlatformResponse>;
 
 /**
- * The paths that platforms ask. They are answered in front of Nest and its adapter, because platforms need their answer
- * whatever a fork adds: guards, interceptors, filters, middleware, a prefix, versions, a fallback page, Fastify.
+ * Answers the paths that platforms request, in front of Nest and its adapter. So no guard, interceptor, filter, middleware,
+ * prefix or version of a fork changes them.
  */
 @Injectable()
 export class PlatformRoutes implements OnModuleInit {
@@ -38,11 +38,13 @@ export class PlatformRoutes implements OnModuleInit {
     const listeners = server.listeners('request') as RequestListener[];
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
-      // As Express takes it: in any form, with or without a slash or a query at its end.
+      // Match as Express does: any form of target, with or without a trailing slash or a query.
       const path = originForm(request)?.replace(/\/?(\?.*)?$/, '') ?? '';
       const handler = this.handlers.get(path);
       if (handler === undefined) {
         for (const listener of listeners) listener.call(server, request, response);
+      } else if (request.method === 'OPTIONS') {
+        response.writeHead(204, { Allow: 'GET, HEAD, OPTIONS' }).end();
       } else {
         Object.assign(request, { route: { path } }); // for the log and the metrics, as Express does
         void this.respond(handler, request, response);
@@ -63,7 +65,7 @@ export class PlatformRoutes implements OnModuleInit {
 
   private async call(handler: PlatformHandler, request: IncomingMessage, response: ServerResponse) {
     if (request.method === 'GET' || request.method === 'HEAD') return handler(request);
-    response.setHeader('Allow', 'GET, HEAD');
+    response.setHeader('Allow', 'GET, HEAD, OPTIONS');
     throw new MethodNotAllowedException(`Cannot ${request.method} ${request.url}`);
   }
 }

@@ -228,9 +228,17 @@ it('a client that trickles its header or its body a byte a second is cut off wit
   const [header, body] = await Promise.all([Connection.open(port), Connection.open(port)]);
   header.send('GET / HTTP/1.1\r\nX-Slow: ');
   body.send(slow('POST', '/', 1000));
-  const trickle = setInterval(() => [header, body].forEach((connection) => connection.send('1')), 1000);
-  await Promise.all([header.end, body.end]);
+  let sent = 0;
+  const trickle = setInterval(() => {
+    sent++;
+    [header, body].forEach((connection) => connection.send('1'));
+  }, 1000);
+  const sentAt = async ({ end }: Connection) => end.then(() => sent);
+  const [sentOfHeader, sentOfBody] = await Promise.all([sentAt(header), sentAt(body)]);
   clearInterval(trickle);
+  // After 10 s and 30 s. With Node's own look every 30 s, that would be up to 40 and 60.
+  expect(sentOfHeader).toBeLessThan(25);
+  expect(sentOfBody).toBeLessThan(45);
   expect([header.received, body.received]).toEqual([
     expect.stringMatching(/^HTTP\/1\.1 408 /),
     expect.stringMatching(/^HTTP\/1\.1 408 /),

@@ -116,10 +116,7 @@ describe('in a container with 128 MiB, whatever bodies clients send', () => {
     const { image } = buildForkImage([], [], {
       edits: {
         'src/main.ts': (text) =>
-          text
-            .replace('const bound = await serve(', "app.useBodyParser('json', { limit: '5mb' });\n  $&")
-            .replace('NestFactory.create(', 'NestFactory.create<NestExpressApplication>(')
-            .concat("import type { NestExpressApplication } from '@nestjs/platform-express';\n"),
+          text.replace('const bound = await serve(', "app.useBodyParser('json', { limit: '5mb' });\n  $&"),
       },
     });
     expect(await sendEveryBody(FORK, image)).toBe('true false');
@@ -146,7 +143,7 @@ async function sendEveryBody(load: typeof SAMPLE, image?: string): Promise<strin
         // What they took is free again.
         let status = 503;
         while (status === 503) status = await post(agent, 95_000);
-        expect(status).toBe(404);
+        expect(status).toBe(405);
       }
     }
   }
@@ -220,7 +217,9 @@ describe('in a container with 128 MiB, with metrics on a port of their own', () 
     for (const client of halves) client.send('GET /metrics HTTP/1.1\r\nHost: test\r\nX-Long: ' + 'x'.repeat(8000));
     expect((await fetch(`${url}/health/live`, CLOSE)).status).toBe(200);
     for (const client of halves) client.close();
-    expect((await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).status).toBe(200);
+    let status = 503;
+    while (status === 503) ({ status } = await fetch(`http://127.0.0.1:${metricsPort}/metrics`, CLOSE));
+    expect(status).toBe(200);
     await survives();
   });
 });

@@ -194,9 +194,7 @@ const SEEN = `sum(max_over_time(${LOAD}[10m]))`;
 
 /** The same as an instance itself tells it. */
 function sum(text: string): number {
-  const counts = text.matchAll(
-    /^http_server_request_duration_seconds_count\{(?!.*http_route="\/health).*\} (\d+)$/gm,
-  );
+  const counts = text.matchAll(/^http_server_request_duration_seconds_count\{(?!.*http_route="\/health).*\} (\d+)$/gm);
   return [...counts].reduce((total, [, count]) => total + Number(count), 0);
 }
 

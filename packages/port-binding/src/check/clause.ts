@@ -1,5 +1,5 @@
 /** Where each clause is explained, under its own id. */
-const DOCUMENTATION = 'docs/check.md';
+const DOCUMENTATION = 'https://github.com/example/port-binding-service/blob/main/docs/check.md';
 
 /** One thing that platforms ask of a service. */
 export interface Clause {

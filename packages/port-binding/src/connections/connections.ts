@@ -149,9 +149,9 @@ export class Connections extends EventEmitter<{
     socket.destroy();
   }
 
-  /** Closes whatever is left. */
+  /** Cuts off every HTTP connection. */
   destroy(): void {
-    for (const { socket } of this) socket.destroy();
+    for (const connection of this) this.cut(connection);
   }
 
   /** Emits `ended` for what is in flight, the newest of each connection: for a process that ends before it does. */

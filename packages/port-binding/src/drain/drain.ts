@@ -26,10 +26,10 @@ export interface DrainOptions {
 /** The phases of an instance, in their order. */
 export const PHASES = ['serving', 'draining', 'closing', 'closed'] as const;
 
-/** What the kernel holds gets this long to be looked at, even when the shutdown timeout is over, in milliseconds. */
+/** How long to look for requests that the kernel holds after the shutdown timeout, in milliseconds. */
 const LAST_LOOK_MS = 250;
 
-/** What `close` gets when nothing is left to cut off but the time is over, in milliseconds. */
+/** How long `close` may take after the shutdown timeout, in milliseconds. */
 const CLOSE_MS = 250;
 
 /**
@@ -106,7 +106,7 @@ export class Drain {
   abandon(reason: string): never {
     this.connections.endUnfinished();
     const { inFlight } = this.connections;
-    this.logger.error(`${reason}, cut off: ${this.inFlight() || 'shutdown hooks'}`, {
+    this.logger.error(`${reason}, cut off: ${this.describeInFlight() || 'shutdown hooks'}`, {
       afterMs: this.elapsedMs,
       inFlight,
     });
@@ -167,9 +167,9 @@ export class Drain {
   }
 
   private cutOff(): void {
-    this.logger.error(`Shutdown timeout, cut off: ${this.inFlight()}`, { afterMs: this.elapsedMs });
+    this.logger.error(`Shutdown timeout, cut off: ${this.describeInFlight()}`, { afterMs: this.elapsedMs });
     this.connections.endUnfinished();
-    this.connections.destroy();
+    this.connections.destroy(); // A later exit status is 1, because these requests are unanswered.
   }
 
   private caughtUp(): Promise<boolean> {
@@ -182,12 +182,12 @@ export class Drain {
   }
 
   private readonly reportCutOff = (): void => {
-    const cutOff = this.inFlight();
+    const cutOff = this.describeInFlight();
     this.connections.endUnfinished();
     if (cutOff !== '') this.logger.error(`Uncaught error, cut off: ${cutOff}`, { inFlight: this.connections.inFlight });
   };
 
-  private inFlight(): string {
+  private describeInFlight(): string {
     const { inFlight, started, upgraded } = this.connections;
     const counts = {
       'unanswered requests': inFlight - started,

@@ -72,6 +72,6 @@ describe('a service with a hard-coded port fails the clause about PORT, with adv
     expect(value).toMatchObject({ clause: GIVEN_PORT, outcome: 'fails' });
     expect(value.seen).toMatch(new RegExp(`^was given \\d+ and bound ${port}$`));
     expect(value.clause.remedy).toMatch(/^Read PORT from the environment/);
-    expect(link(value.clause)).toBe('docs/check.md#given-port');
+    expect(link(value.clause)).toMatch(/docs\/check\.md#given-port$/);
   });
 });
