@@ -31,7 +31,7 @@ RUN npm ci --prefix speed && /nodejs/bin/node speed/bundle.js --bundle=$BUNDLE &
 
 # Leaves the built program, its production dependencies unless they are in the bundle, and other folders of the project.
 RUN if [ -d node_modules ]; then npm prune --omit=dev; fi && \
-    rm -rf src speed packages/*/src nest-cli.json package-lock.json tsconfig*.json .npmrc
+    rm -rf src speed packages/*/src nest-cli.json build-if-stale.mjs package-lock.json tsconfig*.json .npmrc
 
 FROM runtime
 ARG VERSION=0.1.0

@@ -65,7 +65,6 @@ process.once('SIGUSR2', () => { throw new Error('here'); });
     );
     writeFileSync(join(project, 'src/drain.ts'), 'export class Drain {}\n');
     execFileSync('npm', ['exec', '--', 'nest', 'build'], { cwd: project, stdio: 'pipe' });
-    cpSync('dist/page.html', join(project, 'dist/page.html'));
     const { status, said } = bundle(project, 'yes');
     if (status !== 0 || said !== '') throw new Error(said);
     cache = join(project, 'bundle/bundle.cache');

@@ -49,7 +49,7 @@ it('answers who came just before a SIGINT, though Node takes connections one by 
   expect(await service.exit).toEqual(ENDED_WELL);
 });
 
-it('keeps nobody waiting for one client with thousands of pipelined requests, and counts those that it cuts', async () => {
+it('keeps nobody waiting for one client with thousands of pipelined requests, and ends with status 1 when it cuts some off', async () => {
   const { service, port } = await start({ DRAIN_DELAY_MS: '2000', SHUTDOWN_TIMEOUT_MS: '10000' });
   service.kill('SIGTERM');
   await service.logged(/^SIGTERM: draining$/);
@@ -59,9 +59,10 @@ it('keeps nobody waiting for one client with thousands of pipelined requests, an
   await pipeline.end;
   const answers = await pipeline.answers();
   expect(answers.at(-1)).toMatchObject({ status: 404, connection: 'close' });
-  await service.exit;
-  expect(service.log.at(-1)).toMatchObject({ message: expect.stringMatching(/^Done/) });
-  expect(answers.length + Number(service.log.at(-1)!['unanswered'] ?? 0)).toBe(5000);
+  // What comes behind the last response is not parsed any more, so its requests are not all counted.
+  const unanswered = answers.length < 5000;
+  expect(await service.exit).toEqual({ code: unanswered ? 1 : 0, signal: null });
+  expect(Number(service.log.at(-1)!['unanswered'] ?? 0) > 0).toBe(unanswered);
 });
 
 it('does not call answered what comes on a pipeline behind its last answer', async () => {

@@ -99,12 +99,13 @@ async function drain({ drainDelay, signal, signalAt, echo, plans }: Plan): Promi
   const owed = Number(lastLook) - KERNEL_MS;
   const losers = clients.filter((client) => client.lost(owed) > 0);
   const unanswered = clients.reduce((sum, client) => sum + client.unanswered, 0);
-  const done = service.log.at(-1)?.message === 'Done: every request is answered';
+  const last = service.log.findLast(({ context }) => context === 'PortBinding')?.message;
+  const done = last === 'Done: every request is answered';
 
   const wrong = [
     ...losers.map((client) => `lost ${client.lost(owed)} answers:\n${client.events.join('\n')}`),
     ...(code === 0 || unanswered > 0 ? [] : [`status ${code}, though every request is answered`]),
-    ...((code === 0) === done ? [] : [`status ${code}, but it says: ${service.log.at(-1)?.message}`]),
+    ...((code === 0) === done ? [] : [`status ${code}, but it says: ${last}`]),
     ...(took < timeout + 500 ? [] : [`took ${took} ms`]),
     ...(service.stderr === '' ? [] : [service.stderr]),
   ];

@@ -38,7 +38,9 @@ it('a host name binds the address that it resolves to', async () => {
 it.each(['fe80::1', 'fe80::1%nope'])('a link-local address without its interface is refused: HOST=%s', async (HOST) => {
   const service = run({ PORT: '0', HOST });
   expect(await service.exit).toEqual({ code: 1, signal: null });
-  expect(service.stderr).toMatch(/^HOST fe80::1\S* names no interface of this machine: .* as in fe80::1%eth0, .*\.\n$/);
+  expect(service.stderr).toMatch(
+    /^The host fe80::1\S* names no interface of this machine: .* as in fe80::1%eth0, .*\.\n$/,
+  );
   expect(service.stdout).toBe('');
 });
 

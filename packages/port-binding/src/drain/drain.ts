@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -70,7 +69,7 @@ export class Drain {
   /** Prepares the end of a server. */
   prepare(server: Server, options: DrainOptions & Pick<ListenOptions, 'fd'>): void {
     this.server = server;
-    this.portStaysOpen = options.fd !== undefined || cluster.isWorker;
+    this.portStaysOpen = options.fd !== undefined;
     this.drainDelayMs = options.drainDelayMs ?? this.drainDelayMs;
     this.shutdownTimeoutMs = options.shutdownTimeoutMs ?? this.shutdownTimeoutMs;
     this.logger = options.logger ?? this.logger;
