@@ -1,4 +1,4 @@
-// PM2 keeps the service running, and replaces its processes without losing a request:
+// PM2 keeps the service running, and replaces its processes. Behind a balancer, in fork mode, a reload loses no request:
 //   pm2 start deploy/pm2/ecosystem.config.cjs
 //   pm2 reload deploy/pm2/ecosystem.config.cjs
 const path = require('node:path');
@@ -12,9 +12,10 @@ module.exports = {
       node_args: '--enable-source-maps',
       env: { NODE_ENV: 'production' },
 
-      // All processes share one port, and a reload starts each successor first. In fork mode (`exec_mode: 'fork'`) every
-      // process needs a port of its own, as `increment_var: 'PORT'` gives it, and a balancer in front that checks
-      // /health/ready. Then reload one at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
+      // All processes share one port, and a reload starts each successor first. Under load, Node's cluster module resets a
+      // few of the connections that it hands over meanwhile. To lose none, use fork mode (`exec_mode: 'fork'`): every
+      // process has a port of its own (`increment_var: 'PORT'`), and a balancer in front checks /health/ready. Then reload
+      // one process at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
       exec_mode: 'cluster',
       instances: 2,
 

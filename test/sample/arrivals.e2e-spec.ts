@@ -62,7 +62,7 @@ it('keeps nobody waiting for one client with thousands of pipelined requests, an
   // What comes behind the last response is not parsed any more, so its requests are not all counted.
   const unanswered = answers.length < 5000;
   expect(await service.exit).toEqual({ code: unanswered ? 1 : 0, signal: null });
-  expect(Number(service.log.at(-1)!['unanswered'] ?? 0) > 0).toBe(unanswered);
+  expect(service.log.some((line) => Number(line['unanswered']) > 0)).toBe(unanswered);
 });
 
 it('does not call answered what comes on a pipeline behind its last answer', async () => {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -69,7 +70,7 @@ export class Drain {
   /** Prepares the end of a server. */
   prepare(server: Server, options: DrainOptions & Pick<ListenOptions, 'fd'>): void {
     this.server = server;
-    this.portStaysOpen = options.fd !== undefined;
+    this.portStaysOpen = options.fd !== undefined || cluster.isWorker;
     this.drainDelayMs = options.drainDelayMs ?? this.drainDelayMs;
     this.shutdownTimeoutMs = options.shutdownTimeoutMs ?? this.shutdownTimeoutMs;
     this.logger = options.logger ?? this.logger;
