@@ -66,7 +66,7 @@ export class Container extends Program {
 
   private async answering(): Promise<string> {
     const [address] = (await docker('port', this.name, `${this.containerPort}/tcp`)).split('\n');
-    await fetch(`http://${address}/health/live`);
+    await fetch(`http://${address}/health/live`, { signal: AbortSignal.timeout(5000) });
     return `http://${address}`;
   }
 
