@@ -89,7 +89,7 @@ it('says in words what the platform does and what to change, and where to read m
   expect({ stderr, status }).toEqual({ stderr: '', status: 1 });
   expect(stdout).toContain('18 of 20 clauses hold, 2 fail.');
   expect(stdout).toMatch(
-    /✖ Listens on every IPv4 interface\n {2}Seen: bound to 127\.0\.0\.1\n {2}The platform: .+\n {2}Change: .+\n {2}More: docs\/check\.md#ipv4/,
+    /✖ Listens on every IPv4 interface\n {2}Seen: bound to 127\.0\.0\.1\n {2}The platform: .+\n {2}Change: .+\n {2}More: \S+docs\/check\.md#ipv4/,
   );
 });
 
