@@ -12,7 +12,7 @@ if (process.argv.includes('--tuned')) {
 }
 
 app.get('/', (_request, response) => {
-  response.json({
+  response.set('Cache-Control', 'no-store').json({
     name: 'port-binding-service',
     version: '0.1.0',
     revision: 'unknown',

@@ -6,16 +6,19 @@ let port;
 
 const app = fastify();
 
-app.get('/', () => ({
-  name: 'port-binding-service',
-  version: '0.1.0',
-  revision: 'unknown',
-  instance,
-  pid: process.pid,
-  port,
-  phase: 'serving',
-  uptime: Math.floor(process.uptime()),
-}));
+app.get('/', (_request, reply) => {
+  reply.header('Cache-Control', 'no-store');
+  return {
+    name: 'port-binding-service',
+    version: '0.1.0',
+    revision: 'unknown',
+    instance,
+    pid: process.pid,
+    port,
+    phase: 'serving',
+    uptime: Math.floor(process.uptime()),
+  };
+});
 
 app.get('/health/live', (_request, reply) => {
   reply.header('Cache-Control', 'no-store');

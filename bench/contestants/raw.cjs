@@ -23,7 +23,7 @@ const server = createServer((request, response) => {
   const answer = answers[request.url];
   response.statusCode = answer ? 200 : 404;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  if (request.url === '/health/live') response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Cache-Control', 'no-store');
   response.end(JSON.stringify(answer ? answer() : { error: 'Not Found' }));
 });
 

@@ -6,6 +6,7 @@ export class AppController {
   constructor(private readonly appService: AppService) {}
 
   @Get()
+  @Header('Cache-Control', 'no-store')
   describe() {
     return this.appService.describe();
   }
