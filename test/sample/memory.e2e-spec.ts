@@ -157,13 +157,14 @@ async function sendEveryBody(load: typeof SAMPLE | typeof FORK, image?: string):
 /** Each on a connection of its own, as probes have it. */
 const CLOSE = { headers: { Connection: 'close' } };
 
+const live = () => fetch(`${url}/health/live`, CLOSE);
+
 /** The statuses of health checks, one after another until then. */
 async function healthUntil(done: Promise<unknown>): Promise<number[]> {
   const [statuses, state] = [new Set<number>(), { over: false }];
   void done.then(() => (state.over = true));
   // The service may cut off a connection without a request yet, as one of those that hold most. Probes try again.
-  const check = () => fetch(`${url}/health/live`, CLOSE);
-  do statuses.add((await check().catch(check)).status);
+  do statuses.add((await live().catch(live)).status);
   while (!state.over);
   return [...statuses];
 }
