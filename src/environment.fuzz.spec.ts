@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { StartupError } from 'port-binding';
+import { ENVIRONMENT } from '../test/support/environment.js';
 import { environmentSchema, validate } from './environment.js';
 
 const { FUZZ_SEED = '1', FUZZ_RUNS = '300' } = process.env;
@@ -15,7 +16,7 @@ it.each(Object.keys(environmentSchema.entries))('accepts %s, or refuses it in on
   fc.assert(
     fc.property(text, (value) => {
       try {
-        expect(validate({ [name]: value })).toHaveProperty(name);
+        expect(validate(ENVIRONMENT, { [name]: value })).toHaveProperty(name);
       } catch (error) {
         expect(error).toBeInstanceOf(StartupError);
         expect((error as StartupError).message).toMatch(/^[A-Z_]+ is [ -~…]+$/);
