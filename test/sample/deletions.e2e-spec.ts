@@ -6,7 +6,8 @@ import { cloneProject } from '../support/project.js';
 import { linesOf } from '../support/forking-guide.js';
 
 /** What is left to a person: the steps of the CI, sentences, and what is not there to ignore. */
-const LEFT = /^(docs\/|packages\/|\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;
+const LEFT =
+  /^(docs\/|packages\/|\.ci\/|\.github\/|README\.md$|CHANGELOG\.md$|\.\w+ignore$|\.oxlintrc\.json$|tsconfig\.json$)/;
 
 const DELETIONS = linesOf('Delete what you do not need')
   .replaceAll(/\\\n */g, '')
