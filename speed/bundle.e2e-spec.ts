@@ -30,6 +30,17 @@ function bundle(project: string, mode = 'auto'): { status: number | null; said: 
   return { status, said: stdout + stderr };
 }
 
+/** Runs the bundle without any package in reach. */
+function run(project: string, execArgv: string[] = []): Program {
+  const program = emptyFolder();
+  cpSync(join(project, 'package.json'), join(program, 'package.json'));
+  cpSync(join(project, 'bundle'), join(program, 'dist'), { recursive: true });
+  return new Program(process.execPath, [...execArgv, '--enable-source-maps', join(program, 'dist/main.js')], {
+    cwd: program,
+    env: { PORT: '0', DRAIN_DELAY_MS: '0', NODE_DEBUG: 'code_cache' },
+  });
+}
+
 /** A change of a project: these lines at the end of its program. */
 const append = (text: string) => (project: string) =>
   edit(join(project, 'dist/main.js'), (program) => `${program}\n${text}\n`);
