@@ -1,9 +1,9 @@
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { bound, listen } from 'port-binding';
 import type { Environment } from '../environment.js';
-import { PlatformRoutes } from '../platform/platform-routes.js';
+import { type PlatformHandler, PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
 
 /** A Prometheus keeps one connection, and there are few of them. */
@@ -29,28 +29,17 @@ export class MetricsPort implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     const port = this.config.get('METRICS_PORT', { infer: true });
     if (port === undefined) {
-      this.platformRoutes.get('/metrics', ({ headers }) => this.metrics.show(headers.accept));
+      this.platformRoutes.get('/metrics', this.show);
       return;
     }
     const server = createServer(TIMEOUTS, (request, response) => {
-      this.answer(request, response).catch((error: unknown) => {
-        this.logger.error(error);
-        response.writeHead(500).end();
-      });
+      if (/^\/metrics(\?|$)/.test(request.url!)) void this.platformRoutes.respond(this.show, request, response);
+      else response.writeHead(404).end();
     });
     bound(server, { maxConnections: MAX_CONNECTIONS }, this.logger);
     const address = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
     this.logger.log(`Metrics on port ${address.port}`, { ...address });
   }
 
-  private async answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (method !== 'GET' && method !== 'HEAD') {
-      response.writeHead(405, { Allow: 'GET, HEAD' }).end();
-    } else if (/^\/metrics(\?|$)/.test(url!)) {
-      const { contentType, body } = await this.metrics.show(headers.accept);
-      response.setHeader('Content-Type', contentType).setHeader('Cache-Control', 'no-store').end(body);
-    } else {
-      response.writeHead(404).end();
-    }
-  }
+  private readonly show: PlatformHandler = ({ headers }) => this.metrics.show(headers.accept);
 }

@@ -52,7 +52,8 @@ export class PlatformRoutes implements OnModuleInit {
     });
   }
 
-  private async respond(handler: PlatformHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Answers GET and HEAD, and no other method. */
+  async respond(handler: PlatformHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { contentType, body } = await this.call(handler, request, response).catch((error: unknown) => {
       if (!(error instanceof HttpException)) this.logger.error(error);
       const exception = error instanceof HttpException ? error : new InternalServerErrorException();
