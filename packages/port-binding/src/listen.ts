@@ -24,7 +24,7 @@ const LONGEST_BACKLOG = 2 ** 31 - 1;
 /**
  * From the requested port to the bound address (https://12factor.net/port-binding).
  *
- * @returns the bound address, as the listening socket reports it
+ * @returns the bound address, which the listening socket reports
  * @throws {StartupError} when the port cannot be bound. No other port is tried: nobody would look for the service there.
  */
 export async function listen(server: Server, { port, host, fd }: ListenOptions): Promise<AddressInfo> {

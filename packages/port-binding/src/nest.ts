@@ -14,7 +14,7 @@ export class PortBinding {
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
-  /** What the listening socket is bound to: never the requested port. */
+  /** The address of the listening socket, never the requested port. */
   get address(): AddressInfo {
     // A test may listen without `serve()`.
     return this.bound ?? (this.adapterHost.httpAdapter.getHttpServer().address() as AddressInfo);
@@ -43,8 +43,8 @@ export class PortBindingModule implements OnModuleDestroy {
     private readonly drain: Drain,
     modules: ModulesContainer,
   ) {
-    // Nest destroys modules in the order of their distance from the root module, which has 0. What requests need, such as a
-    // database, has to outlive them.
+    // Nest destroys modules in the order of their distance from the root module, which has 0. This one comes first, because
+    // requests may need all others, such as a database.
     for (const module of modules.values()) if (module.metatype === PortBindingModule) module.distance = -1;
   }
 

@@ -33,8 +33,8 @@ const LAST_LOOK_MS = 250;
 const CLOSE_MS = 250;
 
 /**
- * The end of an instance without a lost request: it goes on serving while balancers notice that it is not ready, closes
- * the port, and answers what is in flight
+ * Ends an instance without a lost request. It goes on serving while balancers notice that it is not ready. Then it closes the
+ * port, and answers what is in flight
  * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
  */
 export class Drain {
@@ -53,7 +53,7 @@ export class Drain {
   private drained: Promise<void> | undefined;
   /** Resolves when every connection is closed. */
   private serverClosed: Promise<void> | undefined;
-  /** Whoever handed the socket over keeps it: connections that this process has not accepted wait for another one. */
+  /** Another process keeps the socket, too: connections that this one has not accepted wait for the other. */
   private portStaysOpen = false;
   /** Connections still arrived when the port closed: the kernel may have reset some. */
   private closedOnArrivals = false;

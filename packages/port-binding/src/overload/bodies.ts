@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Connection } from '../connections/connection.js';
 
-/** What Express' parsers keep of a body by default. A longer body is refused, or it is a stream. */
+/** Express's parsers keep up to 100 KiB of a body by default. Longer bodies are refused or streamed. */
 const BODY_BYTES = 100 * 1024;
 
-/** A few bytes may decompress to some MiB, if the program lets them, and nobody can tell from the request. */
+/** A compressed body counts as 1 MiB, because nobody can tell from the request what it decompresses to. */
 const COMPRESSED_BYTES = 1024 * 1024;
 
 /** The request bodies in flight on a server, because somebody may keep them in memory. */

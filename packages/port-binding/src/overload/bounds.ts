@@ -23,18 +23,18 @@ export interface BoundsOptions {
  */
 const BYTES_PER_CONNECTION = 128 * 1024;
 
-/** What a request takes in memory, with its response. */
+/** The memory of a request with its response. */
 const BYTES_PER_REQUEST = 8 * 1024;
 
 /**
- * The memory that there has to be for each request that Node keeps. They are more than connections only by pipelining, and a
- * single client may well send 2,621: as many of 25 bytes, the shortest there are, Node reads at once.
+ * The memory that each request needs to be kept. Pipelining alone makes requests outnumber connections. One client can send
+ * 2,621 in one read: Node reads 64 KiB at once, and the shortest request has 25 bytes.
  */
 const BYTES_PER_PIPELINED = 48 * 1024;
 
 /**
- * The most that a server takes on at once, so that no client can take more memory than there is: a process that is killed
- * for its memory loses everybody's requests. Beyond that, new work is refused, at the expense of who holds most.
+ * Limits what a server takes on at once, because a process that is killed for its memory loses everybody's requests. Beyond
+ * that limit, new work is refused, starting with the client that holds the most.
  */
 export class Bounds implements Load {
   private readonly fairAccept: FairAccept;

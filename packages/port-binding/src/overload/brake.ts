@@ -13,7 +13,7 @@ const LEAST_WORK = 64 * 1024;
 /** Connections that hold less than this are never cut off, because that would free nothing. */
 const LEAST_HELD = 32 * 1024;
 
-/** A server, as the brake sees it. */
+/** What the brake needs of a server. */
 export interface Load {
   readonly connections: Connections;
   /** About how many bytes a connection holds in memory. */
@@ -38,7 +38,7 @@ export class Brake {
   private nextLook: NodeJS.Timeout | undefined;
   private collectGarbage: (() => void) | undefined;
 
-  /** @param memories what can run out; by default the process's own, which are looked up when work comes */
+  /** @param memories the memories that can run out. By default, the process's own, looked up when work comes. */
   constructor(private memories?: Memory[]) {}
 
   /** True while there is no room for new work. */
@@ -94,7 +94,7 @@ export class Brake {
     if (!resting && !this.memories!.some(({ mayBeGarbage }) => mayBeGarbage)) return;
     this.collectGarbage ??= garbageCollection();
     this.collectGarbage();
-    // What was cut off just before may still be closing: it is not what the program rests with.
+    // Connections that were cut off just before may still be closing: they do not count as the program at rest.
     for (const memory of this.memories!) memory.lookCollected(resting && !this.hasCut);
     this.hasCut = false;
     if (this.leastRoom < 0) this.cutLargest();

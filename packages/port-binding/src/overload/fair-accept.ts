@@ -11,13 +11,13 @@ const TURN_MS = 20;
  */
 const ACCEPT_MS = 50;
 
-/** With more requests in flight, no more are read until they are answered: the 64 kB that Node reads at once are 2,000. */
+/** With more requests in flight, no more are read until they are answered. The 64 KiB that Node reads at once can be 2,621. */
 const LONG_PIPELINE = 100;
 
 /**
- * Lets new connections in while others keep the program busy. Node accepts one connection per event-loop turn, however
- * many wait, and reads 64 kB of every connection in a turn: up to 2,000 requests of each. So a turn that is long while new
- * connections come is cut short, and they are accepted first, a platform's probes among them.
+ * Lets new connections in while others keep the program busy. Node accepts one connection per event-loop turn, however many
+ * wait. In the same turn it reads 64 KiB of every connection, up to 2,621 requests of each. So a long turn is cut short while
+ * new connections come, and those are accepted first, a platform's probes among them.
  */
 export class FairAccept {
   /** Undefined when the turn is not watched. */
@@ -45,7 +45,7 @@ export class FairAccept {
   requestArrived(connection: Connection): void {
     if (connection === this.newcomer) this.newcomer = undefined;
     if (connection.inFlight === LONG_PIPELINE + 1) void this.acceptFirst();
-    // A turn is watched only if a connection came in it or in the last one: a look at the clock for each request is dear.
+    // Watch a turn only if a connection came in it or in the last one: reading the clock for each request costs too much.
     if (this.turnEnds === undefined && this.connections.accepted !== this.acceptedBefore) {
       this.turnEnds = performance.now() + TURN_MS;
       globalThis.setImmediate(() => this.endTurn());

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * What a process needs beside connections: some 25 of its own, and others for files, for a pool of database connections,
- * and for connections that are about to be refused with an answer.
+ * File descriptors that a process needs beside its connections. Node has some 25. Others are for files, for a pool of
+ * database connections, and for connections that are about to be refused with an answer.
  */
 const OTHERS = 128;
 
