@@ -17,10 +17,10 @@ const SERVERS = [
   'servers/fastify.mjs',
   'servers/koa.mjs',
   'servers/hono.mjs',
-  'servers/nest-express.mjs',
-  'servers/nest-fastify.mjs',
-  'nest-11/nest-express.cjs',
-  'nest-11/nest-fastify.cjs',
+  'servers/nest.mjs express',
+  'servers/nest.mjs fastify',
+  'nest-11/nest.cjs express',
+  'nest-11/nest.cjs fastify',
 ];
 
 const installed = ['servers', 'nest-11'].every((folder) => existsSync(join(HERE, folder, 'node_modules')));
@@ -52,7 +52,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function start(program: string, drainDelayMs: number) {
-  const child = spawn(process.execPath, [join(folder, program)], {
+  const [file = '', ...args] = program.split(' ');
+  const child = spawn(process.execPath, [join(folder, file), ...args], {
     env: { PATH: process.env['PATH'], DRAIN_DELAY_MS: String(drainDelayMs) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

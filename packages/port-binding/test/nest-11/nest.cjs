@@ -2,6 +2,7 @@ require('reflect-metadata');
 const { buffer } = require('node:stream/consumers');
 const { Controller, Get, Module, Post, Req } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
+const { ExpressAdapter } = require('@nestjs/platform-express');
 const { FastifyAdapter } = require('@nestjs/platform-fastify');
 const { PortBindingModule, serve } = require('port-binding/nest');
 
@@ -21,10 +22,16 @@ Req()(AppController.prototype, 'post', 0);
 class AppModule {}
 Module({ imports: [PortBindingModule], controllers: [AppController] })(AppModule);
 
+/** The adapter that the first argument names. */
+function adapter() {
+  if (process.argv[2] !== 'fastify') return new ExpressAdapter();
+  const fastify = new FastifyAdapter();
+  fastify.getInstance().addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  return fastify;
+}
+
 async function main() {
-  const adapter = new FastifyAdapter();
-  adapter.getInstance().addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  const app = await NestFactory.create(AppModule, adapter, { logger: false });
+  const app = await NestFactory.create(AppModule, adapter(), { logger: false });
   const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
   console.log(`port ${port}`);
 }

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { buffer } from 'node:stream/consumers';
 import { Controller, Get, Module, Post, Req } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { PortBindingModule, serve } from 'port-binding/nest';
 
@@ -21,8 +22,14 @@ Req()(AppController.prototype, 'post', 0);
 class AppModule {}
 Module({ imports: [PortBindingModule], controllers: [AppController] })(AppModule);
 
-const adapter = new FastifyAdapter();
-adapter.getInstance().addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-const app = await NestFactory.create(AppModule, adapter, { logger: false });
+/** The adapter that the first argument names. */
+function adapter() {
+  if (process.argv[2] !== 'fastify') return new ExpressAdapter();
+  const fastify = new FastifyAdapter();
+  fastify.getInstance().addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  return fastify;
+}
+
+const app = await NestFactory.create(AppModule, adapter(), { logger: false });
 const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
 console.log(`port ${port}`);
