@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { bound, listen } from 'port-binding';
+import { applyBounds, listen } from 'port-binding';
 import type { Environment } from '../environment.js';
 import { type PlatformHandler, PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
@@ -36,7 +36,7 @@ export class MetricsPort implements OnApplicationBootstrap {
       if (/^\/metrics(\?|$)/.test(request.url!)) void this.platformRoutes.respond(this.show, request, response);
       else response.writeHead(404).end();
     });
-    bound(server, { maxConnections: MAX_CONNECTIONS }, this.logger);
+    applyBounds(server, { maxConnections: MAX_CONNECTIONS }, this.logger);
     const address = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
     this.logger.log(`Metrics on port ${address.port}`, { ...address });
   }

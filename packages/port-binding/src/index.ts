@@ -1,4 +1,4 @@
-export { type BoundsOptions, bound } from './overload/bounds.js';
+export { type BoundsOptions, applyBounds } from './overload/bounds.js';
 export type { DrainOptions } from './drain/drain.js';
 export { type ListenOptions, listen } from './listen.js';
 export { parsePort } from './port.js';

@@ -3,7 +3,7 @@ import { type Server, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Connections, type RejectedRequest } from './connections/connections.js';
-import { bound } from './overload/bounds.js';
+import { applyBounds } from './overload/bounds.js';
 import { rejectInvalidRequests, rejectionOf } from './rejection.js';
 
 let server: Server;
@@ -77,7 +77,7 @@ it.each([
 
 it('lets the bounds count what Node would answer by itself', async () => {
   const other = createServer((_, response) => response.end());
-  bound(other, {}, { warn: jest.fn() });
+  applyBounds(other, {}, { warn: jest.fn() });
   const request = jest.fn();
   other.prependListener('request', request);
   await once(other.listen(0, '127.0.0.1'), 'listening');

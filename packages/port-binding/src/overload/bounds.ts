@@ -159,7 +159,11 @@ function memory(): number {
  * Bounds a server that `serve()` does not serve, such as one for metrics on a port of its own. Call it when the request
  * listeners are there, before the server listens.
  */
-export function bound(server: Server, options: BoundsOptions = {}, logger: Pick<Console, 'warn'> = console): void {
+export function applyBounds(
+  server: Server,
+  options: BoundsOptions = {},
+  logger: Pick<Console, 'warn'> = console,
+): void {
   const connections = new Connections();
   connections.observe(server);
   installRequestGate(server, connections, new Bounds(server, connections, options, logger));
