@@ -26,7 +26,9 @@ ARG BUNDLE=auto
 # The Node that will run the program compiles it for V8's code cache.
 COPY --from=runtime /nodejs /nodejs
 RUN npm ci --prefix speed && /nodejs/bin/node speed/bundle.js --bundle=$BUNDLE && \
-    if [ -d bundle ]; then rm -rf dist node_modules packages && mv bundle dist; fi
+    if [ -d bundle ]; then \
+      rm -rf dist node_modules packages && mv bundle dist && /nodejs/bin/node speed/trial.js dist/main.js; \
+    fi
 # <<< speed
 
 # Leaves the built program, its production dependencies unless they are in the bundle, and other folders of the project.

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ENVIRONMENT } from '../test/support/environment.js';
-import { edit } from '../test/support/project.js';
+import { copyProject, edit } from '../test/support/project.js';
 import { Program, emptyFolder } from '../test/support/service.js';
 
 const COST = ': starts take about six times as long.';
@@ -30,11 +30,21 @@ function bundle(project: string, mode = 'auto'): { status: number | null; said: 
   return { status, said: stdout + stderr };
 }
 
-/** Runs the bundle without any package in reach. */
-function run(project: string, execArgv: string[] = []): Program {
+/** Two classes of one name, imported after what their decorators need. */
+const DRAINS = `import { Drain as Engine } from 'port-binding/nest';\nimport { Drain as Own } from './drain.js';\n`;
+
+/** Puts the bundle where it will run, without any package in reach. */
+function install(project: string): string {
   const program = emptyFolder();
   cpSync(join(project, 'package.json'), join(program, 'package.json'));
   cpSync(join(project, 'bundle'), join(program, 'dist'), { recursive: true });
+  execFileSync(process.execPath, ['speed/trial.js', join(program, 'dist/main.js')], {
+    env: { PATH: process.env['PATH'], ...ENVIRONMENT },
+  });
+  return program;
+}
+
+function run(program: string, execArgv: string[] = []): Program {
   return new Program(process.execPath, [...execArgv, '--enable-source-maps', join(program, 'dist/main.js')], {
     cwd: program,
     env: { PORT: '0', DRAIN_DELAY_MS: '0', NODE_DEBUG: 'code_cache' },
@@ -44,6 +54,98 @@ function run(project: string, execArgv: string[] = []): Program {
 /** A change of a project: these lines at the end of its program. */
 const append = (text: string) => (project: string) =>
   edit(join(project, 'dist/main.js'), (program) => `${program}\n${text}\n`);
+
+describe('a bundle', () => {
+  let project: string;
+  let program: string;
+  let cache: string;
+
+  beforeAll(() => {
+    project = copyProject({ dependencies: true });
+    edit(
+      join(project, 'src/main.ts'),
+      (text) => `${text.replace("import 'reflect-metadata';\n", (line) => line + DRAINS)}
+// Words such as __dirname and import.meta.url are no obstacle in a comment.
+const names = [Own.name, Engine.name, 'new Worker(new URL(import.meta.url))'];
+process.stdout.write(\`\${JSON.stringify({ message: 'names', names })}\\n\`);
+process.once('SIGUSR2', () => { throw new Error('here'); });
+`,
+    );
+    writeFileSync(join(project, 'src/drain.ts'), 'export class Drain {}\n');
+    execFileSync('npm', ['exec', '--', 'nest', 'build'], { cwd: project, stdio: 'pipe' });
+    const { status, said } = bundle(project, 'yes');
+    if (status !== 0 || said !== '') throw new Error(said);
+    program = install(project);
+    cache = join(program, 'dist/bundle.cache');
+    cpSync(cache, `${cache}.whole`);
+  }, 900_000);
+
+  beforeEach(() => {
+    rmSync(cache, { force: true, recursive: true });
+    cpSync(`${cache}.whole`, cache);
+  });
+
+  it('answers without any package beside it, from its code cache, and keeps the names of classes', async () => {
+    const service = run(program);
+    const port = await service.listening();
+    expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+    expect(await service.logged(/^names$/)).toMatchObject({ names: ['Drain', 'Drain', expect.anything()] });
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: used\n$/);
+  });
+
+  it("shows a failure's file and line in stack traces", async () => {
+    const service = run(program);
+    await service.listening();
+    service.kill('SIGUSR2');
+    await service.exit;
+    const { stack } = service.log.find(({ message }) => message === 'here')!['error'] as { stack: string };
+    const lines = readFileSync(join(project, 'src/main.ts'), 'utf8').split('\n');
+    const line = lines.findIndex((text) => text.includes("new Error('here')"));
+    expect(stack).toMatch(new RegExp(`/src/main\\.ts:${line + 1}:\\d+\\)?$`, 'm'));
+  });
+
+  it.each<[string, (file: string) => void, string[]]>([
+    ['missing', (file) => rmSync(file), []],
+    ['truncated', (file) => truncateSync(file, 500_000), []],
+    ['empty', (file) => truncateSync(file), []],
+    ['no file', (file) => (rmSync(file), mkdirSync(file)), []],
+    ['damaged', (file) => edit(file, (text) => text.replace(/.$/s, '\0'), 'latin1'), []],
+    ["another Node's", (file) => edit(file, (text) => text.replace(process.version, 'v20.0.0'), 'latin1'), []],
+    ['one for other flags', () => undefined, ['--no-opt']],
+  ])('starts without its code cache when that is %s', async (_, harm, flags) => {
+    harm(cache);
+    const service = run(program, flags);
+    await service.listening();
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: not used\n$/);
+  });
+
+  it('starts without its code cache when the bundle is another one of the same length', async () => {
+    const file = join(program, 'dist/bundle.js');
+    const text = readFileSync(file, 'utf8');
+    edit(file, (each) => each.replace('Listening on', 'Listening ON'));
+    const service = run(program);
+    await service.logged(/^Listening ON/);
+    writeFileSync(file, text);
+    expect(service.stderr).toMatch(/^CODE_CACHE \d+: not used\n$/);
+  });
+
+  it('comes with the notices of its packages, and an SBOM in which scanners find Express', () => {
+    const { version } = JSON.parse(readFileSync('node_modules/express/package.json', 'utf8')) as { version: string };
+    expect(readFileSync(join(project, 'bundle/licenses.txt'), 'utf8')).toContain(`express ${version}: MIT\n\n`);
+    const { bomFormat, components } = JSON.parse(readFileSync(join(project, 'bundle/bom.json'), 'utf8')) as {
+      bomFormat: string;
+      components: { purl: string }[];
+    };
+    expect(bomFormat).toBe('CycloneDX');
+    const purls = components.map(({ purl }) => purl);
+    expect(purls).toContain(`pkg:npm/express@${version}`);
+    expect(purls.some((purl) => purl.startsWith('pkg:npm/%40nestjs/core@'))).toBe(true);
+  });
+});
 
 describe('a program that a bundle cannot carry', () => {
   it.each<[string, (project: string) => void, string]>([
@@ -112,7 +214,7 @@ it('bundles a program that cannot start in the build, and says in a line what th
     status: 0,
     said: expect.stringMatching(/^Bundled, but not seen to answer because it does not start: SECRET is not set\..*\n$/),
   });
-  const service = run(project);
+  const service = run(install(project));
   await service.exit;
   expect(service.stderr).toMatch(/^CODE_CACHE \d+: used\nSECRET is not set\.\n$/);
 });

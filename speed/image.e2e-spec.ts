@@ -66,6 +66,16 @@ describe('the image', () => {
     expect(JSON.parse(written)).toEqual([]);
   });
 
+  it("shows a failure's file and line in stack traces", async () => {
+    const failing = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module';
+      os.hostname = () => { throw new Error('no host name'); }; syncBuiltinESMExports();`;
+    const container = Container.run({
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(failing)}`,
+    });
+    expect(await container.exit).toEqual({ code: 1, signal: null });
+    expect(container.stdout).toMatch(/src\/instance\/instance\.controller\.ts:\d+:\d+/);
+  });
+
   it('is the plain build when a bundle cannot carry the program, says so in a line, serves, and drains', async () => {
     const tag = `port-binding-service:plain-${process.pid}`;
     const { stdout } = await build(projectWithWorker(), '--tag', tag);

@@ -17,9 +17,11 @@ const source = readFileSync(filename, 'latin1'); // The minimizer writes ASCII, 
 /**
  * Says which Node and which bundle the cache is for, with a checksum. V8 would take another Node's cache and crash
  * (https://github.com/nodejs/node/issues/62781), would run a damaged one, and compares only the length of the source. The
- * tag stands for V8's version, its flags and the processor.
+ * tag stands for V8's version, its flags and the processor. The path is in the cache, too: with another one, stack traces
+ * would not find the source map.
  */
-const seal = (data) => `${process.version} ${process.arch} ${cachedDataVersionTag()} ${crc32(data, crc32(source))}\n`;
+const seal = (data) =>
+  `${process.version} ${process.arch} ${cachedDataVersionTag()} ${crc32(data, crc32(filename, crc32(source)))}\n`;
 
 function readCache() {
   try {
