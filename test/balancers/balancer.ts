@@ -29,19 +29,29 @@ export function installed(name: string): string | undefined {
     .find((file) => existsSync(file));
 }
 
-/** Waits until what answers on a port satisfies a condition. */
-export async function until(port: number, path: string, condition: (text: string) => boolean): Promise<void> {
+/**
+ * Waits until what answers on a port of a balancer satisfies a condition.
+ *
+ * @throws when the balancer ends before
+ */
+export async function until(
+  balancer: Program,
+  port: number,
+  path: string,
+  condition: (text: string) => boolean,
+): Promise<void> {
   for (;;) {
     const text = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { Connection: 'close' } }).then(
       async (answer) => answer.text(),
       () => undefined, // It does not listen yet.
     );
     if (text !== undefined && condition(text)) return;
+    if (balancer.process.exitCode !== null) throw new Error(`The balancer ended: ${balancer.stderr}`);
     await delay(20);
   }
 }
 
 /** Waits until the balancer has sent a request to the instance. */
-export async function reached(balancer: number, { port }: Instance): Promise<void> {
-  await until(balancer, '/', (text) => text.includes(`"port":${port},`));
+export async function reached(balancer: Program, port: number, instance: Instance): Promise<void> {
+  await until(balancer, port, '/', (text) => text.includes(`"port":${instance.port},`));
 }

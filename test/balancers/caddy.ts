@@ -38,7 +38,7 @@ http://:${port} {
     );
     const env = { PATH: process.env['PATH'], HOME: folder };
     const program = new Program(CADDY!, ['run', '--config', join(folder, 'Caddyfile')], { env });
-    await until(port, '/listening', (text) => text === '');
+    await until(program, port, '/listening', (text) => text === '');
     return new Caddy(port, ports, program);
   }
 
@@ -47,7 +47,7 @@ http://:${port} {
   }
 
   async join(instance: Instance): Promise<void> {
-    await reached(this.port, instance);
+    await reached(this.program, this.port, instance);
   }
 
   async leave({ service, port }: Instance): Promise<void> {

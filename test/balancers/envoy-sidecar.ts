@@ -39,8 +39,9 @@ export class EnvoySidecar implements Balancer {
         - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${instance.port} } } }
 ${IDLE}`,
     );
-    this.sidecars.set(instance, run(file));
-    await until(admin, '/ready', (text) => text.startsWith('LIVE'));
+    const sidecar = run(file);
+    this.sidecars.set(instance, sidecar);
+    await until(sidecar, admin, '/ready', (text) => text.startsWith('LIVE'));
     await this.front.put(instance, port);
   }
 

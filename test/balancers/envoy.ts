@@ -47,9 +47,9 @@ ${listener(port, admin)}
           watched_directory: { path: ${folder} }${checks}
 ${IDLE}`,
     );
-    const balancer = new Envoy(port, admin, folder, run(file));
-    await until(admin, '/ready', (text) => text.startsWith('LIVE'));
-    return balancer;
+    const program = run(file);
+    await until(program, admin, '/ready', (text) => text.startsWith('LIVE'));
+    return new Envoy(port, admin, folder, program);
   }
 
   async join(instance: Instance): Promise<void> {
@@ -82,7 +82,7 @@ ${IDLE}`,
   }
 
   private async clusters(condition: (text: string) => boolean): Promise<void> {
-    await until(this.admin, '/clusters', condition);
+    await until(this.program, this.admin, '/clusters', condition);
   }
 }
 

@@ -26,8 +26,7 @@ events {
 }
 http {
   access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${kind};`).join(' ')}
   client_max_body_size 10m;
   upstream service {
 ${(instances.length > 0 ? instances : [1]).map((instance) => `    server 127.0.0.1:${instance};`).join('\n')}

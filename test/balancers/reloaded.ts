@@ -38,7 +38,7 @@ export class Reloaded implements Balancer {
   async join(instance: Instance): Promise<void> {
     this.instances.push(instance.port);
     await this.reload();
-    await reached(this.port, instance);
+    await reached(this.program, this.port, instance);
   }
 
   async leave({ service, port }: Instance): Promise<void> {
@@ -66,6 +66,6 @@ export class Reloaded implements Balancer {
 
   /** Waits until it goes by what was written last. */
   private async serving(): Promise<void> {
-    await until(this.port, '/generation', (text) => text === String(this.generation));
+    await until(this.program, this.port, '/generation', (text) => text === String(this.generation));
   }
 }

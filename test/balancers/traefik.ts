@@ -31,14 +31,14 @@ export class Traefik implements Balancer {
       ],
       {},
     );
-    await until(admin, '/ping', (text) => text === 'OK');
+    await until(program, admin, '/ping', (text) => text === 'OK');
     return new Traefik(port, folder, program);
   }
 
   async join(instance: Instance): Promise<void> {
     this.instances.push(instance.port);
     write(this.folder, this.instances);
-    await reached(this.port, instance);
+    await reached(this.program, this.port, instance);
   }
 
   async leave({ service, port }: Instance): Promise<void> {
