@@ -19,6 +19,7 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCh
 @Injectable()
 export class MetricsPort implements OnApplicationBootstrap {
   private readonly logger = new Logger(MetricsPort.name);
+  private readonly scrapes = new Map<string, ReturnType<Metrics['show']>>();
 
   constructor(
     private readonly metrics: Metrics,
@@ -41,5 +42,13 @@ export class MetricsPort implements OnApplicationBootstrap {
     this.logger.log(`Metrics on port ${address.port}`, { ...address });
   }
 
-  private readonly show: PlatformHandler = ({ headers }) => this.metrics.show(headers.accept);
+  /** One text for all who ask at the same time: each takes a millisecond, and a pipeline asks for thousands. */
+  private readonly show: PlatformHandler = ({ headers: { accept = '' } }) => {
+    let scrape = this.scrapes.get(accept);
+    if (scrape === undefined) {
+      scrape = this.metrics.show(accept).finally(() => this.scrapes.delete(accept));
+      this.scrapes.set(accept, scrape);
+    }
+    return scrape;
+  };
 }

@@ -9,7 +9,7 @@ import { start } from '../support/service.js';
  * A failure says its seed and its path, which repeat it: FUZZ_SEED=2 FUZZ_PATH=17 npm test -- fuzz. More of them:
  * FUZZ_RUNS=1000.
  */
-const { FUZZ_SEED, FUZZ_PATH = '', FUZZ_RUNS = '120' } = process.env;
+const { FUZZ_SEED, FUZZ_PATH = '', FUZZ_RUNS = '60' } = process.env;
 /** As many drains at a time as there are seeds. */
 const SEEDS = FUZZ_SEED === undefined ? [1, 2, 3] : [Number(FUZZ_SEED)];
 

@@ -99,10 +99,11 @@ const COMPRESS = {
   br: brotliCompressSync,
 };
 
+const ENCODINGS = ['plain', 'gzip', 'deflate', 'br'] as const;
+
 /** Clients, and the bytes of each body: both are more than fits, were all of them kept. */
-const SAMPLE = { clients: 700, bytes: 99_000, encodings: ['plain', 'gzip', 'deflate', 'br'] as const };
-/** Compressed, such bodies still bring V8's heap to its limit: see docs/overload.md. */
-const FORK = { clients: 30, bytes: 4_000_000, encodings: ['plain'] as const };
+const SAMPLE = { clients: 700, bytes: 99_000 };
+const FORK = { clients: 30, bytes: 4_000_000 };
 
 /** A cell of the matrix must not take for ever: a body that is held back gets 408 after half a minute. */
 const CELL_MS = 5000;
@@ -113,7 +114,7 @@ describe('in a container with 128 MiB, whatever bodies clients send', () => {
     expect(await sendEveryBody(SAMPLE)).toBe('true false');
   });
 
-  it('a fork that takes bodies of 5 MB is not killed by those that are not compressed', async () => {
+  it('a fork that takes bodies of 5 MB is never killed either', async () => {
     const { image } = buildForkImage([], [], {
       edits: {
         'src/main.ts': (text) =>
@@ -124,12 +125,12 @@ describe('in a container with 128 MiB, whatever bodies clients send', () => {
   });
 });
 
-async function sendEveryBody(load: typeof SAMPLE | typeof FORK, image?: string): Promise<string> {
+async function sendEveryBody(load: typeof SAMPLE, image?: string): Promise<string> {
   container = Container.run({}, LIMIT, image);
   url = await container.url();
   port = Number(new URL(url).port);
   const agent = new Agent();
-  for (const encoding of load.encodings) {
+  for (const encoding of ENCODINGS) {
     for (const framing of ['length', 'chunked'] as const) {
       for (const held of [false, true]) {
         const whole = bodyRequest(encoding, framing, load.bytes);
@@ -157,11 +158,15 @@ async function sendEveryBody(load: typeof SAMPLE | typeof FORK, image?: string):
 /** Each on a connection of its own, as probes have it. */
 const CLOSE = { headers: { Connection: 'close' } };
 
-/** The status of a health check. A few connections may be closed unanswered, and probes try again. */
+/**
+ * The status of a health check. A few connections may be closed unanswered, or wait for longer than a header may take (408)
+ * while hundreds of others are read on a busy machine: probes try again.
+ */
 async function health(): Promise<number> {
   for (let tries = 1; ; tries++) {
     try {
-      return (await fetch(`${url}/health/live`, CLOSE)).status;
+      const { status } = await fetch(`${url}/health/live`, CLOSE);
+      if (status !== 408 || tries === 5) return status;
     } catch (error) {
       if (tries === 5) throw error;
     }

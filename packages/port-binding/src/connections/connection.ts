@@ -14,6 +14,8 @@ export class Connection {
   usedAt = performance.now();
   /** True when nothing that arrives is a request any more. */
   inputIgnored = false;
+  /** True when the last answer is out, and what the client still sends is thrown away. */
+  lingering = false;
   private newest: ServerResponse | undefined;
   /** The response that says `Connection: close`. */
   private last: ServerResponse | undefined;
@@ -23,10 +25,9 @@ export class Connection {
   constructor(readonly socket: Socket) {
     // Node calls this to close a connection behind its last response, and does not look for an unread body.
     const close = socket.destroySoon.bind(socket);
-    let closing = false;
     socket.destroySoon = () => {
-      if (!closing) lingeringClose(socket, this.newest?.req, this.pipelining, close);
-      closing = true;
+      if (!this.lingering) lingeringClose(socket, this.newest?.req, this.pipelining, close);
+      this.lingering = true;
     };
   }
 

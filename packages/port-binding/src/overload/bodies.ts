@@ -25,17 +25,9 @@ export class Bodies {
   add(request: IncomingMessage, response: ServerResponse, connection: Connection): boolean {
     const expected = expectedBytes(request);
     if (expected === 0) return false;
-    let bodies = this.byConnection.get(connection);
-    if (bodies === undefined) {
-      this.byConnection.set(connection, (bodies = new Set()));
-      // Responses that wait behind another one never end when their connection closes.
-      connection.socket.once('close', () => {
-        for (const body of this.of(connection)) this.expected -= body.expected;
-        this.byConnection.delete(connection);
-      });
-    }
+    if (!this.byConnection.has(connection)) this.observe(connection);
     const body = new Body(request, expected, this.onBytes);
-    bodies.add(body);
+    this.of(connection).add(body);
     this.expected += expected;
     response.on('close', () => {
       if (this.of(connection).delete(body)) this.expected -= expected;
@@ -51,6 +43,16 @@ export class Bodies {
   /** Decompresses no more of what a connection has brought. Its end alone would not stop that. */
   drop(connection: Connection): void {
     for (const body of this.of(connection)) body.decompressor?.destroy();
+  }
+
+  /** In a method of its own: a listener keeps whatever stands beside it in memory, here a body as long as its connection. */
+  private observe(connection: Connection): void {
+    this.byConnection.set(connection, new Set());
+    // Responses that wait behind another one never end when their connection closes.
+    connection.socket.once('close', () => {
+      for (const body of this.of(connection)) this.expected -= body.expected;
+      this.byConnection.delete(connection);
+    });
   }
 
   private of(connection: Connection): Set<Body> {
@@ -81,10 +83,9 @@ class Body {
   private count(stream: Readable): void {
     const push = stream.push.bind(stream);
     stream.push = (chunk: Buffer | null, encoding) => {
-      if (chunk !== null) {
-        this.received += chunk.length;
-        this.onBytes(chunk.length);
-      }
+      if (chunk !== null) this.received += chunk.length;
+      // At its end a body may be put together and parsed, which takes as much again.
+      this.onBytes(chunk?.length ?? this.received);
       return push(chunk, encoding);
     };
   }

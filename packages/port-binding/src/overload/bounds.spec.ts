@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGunzip, gzipSync } from 'node:zlib';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { type Gunzip, createGunzip, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Connections } from '../connections/connections.js';
 import { Bounds } from './bounds.js';
@@ -139,6 +141,29 @@ it('expects no more of the bodies whose connection has closed, though their resp
   await ask(whole);
   expect(refused).toEqual([]);
 });
+
+it('keeps nothing of a body in memory once that is answered, though the connection stays open', async () => {
+  server.close();
+  await listen(128 * MIB);
+  const client = await ask(post('/', 'Content-Encoding: gzip\r\nContent-Length: 20'));
+  const decompressor = await answerCompressed(client);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  while (decompressor.deref() !== undefined) {
+    await delay(10); // What a promise has just resolved to may be in use still.
+    collectGarbage();
+  }
+  expect([connections.open, client.destroyed]).toEqual([1, false]);
+});
+
+async function answerCompressed(client: Socket): Promise<WeakRef<Gunzip>> {
+  const response = waiting.pop()!;
+  const decompressor = response.req.pipe(createGunzip()).resume();
+  client.write(gzipSync(''));
+  await once(decompressor, 'end');
+  await once(response.end(), 'close');
+  return new WeakRef(decompressor);
+}
 
 /** Waits until the brake has noticed. */
 async function exhaustMemory(): Promise<void> {

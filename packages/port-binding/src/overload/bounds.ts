@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { getHeapStatistics } from 'node:v8';
 import type { Connection } from '../connections/connection.js';
 import { Connections } from '../connections/connections.js';
 import { rejectInvalidRequests, rejectionOf, respondWithError } from '../rejection.js';
@@ -8,7 +7,7 @@ import { Bodies } from './bodies.js';
 import { type Brake, type Load, brake as processBrake } from './brake.js';
 import { FairAccept } from './fair-accept.js';
 import { connectionsByFileDescriptors } from './file-descriptors.js';
-import { machineMemory } from './memory.js';
+import { heapLimit, machineMemory } from './memory.js';
 
 export interface BoundsOptions {
   /** How many connections to hold. By default, what memory is good for; never more than file descriptors allow. */
@@ -152,7 +151,7 @@ export class Bounds implements Load {
 
 /** Half of the memory is for V8's heap: where that is smaller, it is the limit. */
 function memory(): number {
-  return Math.min(machineMemory(), 2 * getHeapStatistics().heap_size_limit);
+  return Math.min(machineMemory(), 2 * heapLimit());
 }
 
 /**

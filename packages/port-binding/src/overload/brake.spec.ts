@@ -63,6 +63,32 @@ it('is off while there is memory', () => {
   expect([brake.engaged, load.pauses, load.held.size]).toEqual([false, 0, 1]);
 });
 
+it('keeps as much free for other processes as they have used lately', () => {
+  brake.remove(load);
+  let others = 0;
+  brake = new Brake([
+    new Memory(
+      128 * MIB,
+      () => used,
+      () => others,
+    ),
+  ]);
+  brake.add(load);
+  much();
+  load.held = new Map([['a', 50]]);
+  used = 70 * MIB;
+  much();
+  expect(load.pauses).toBe(0);
+  others = 30 * MIB;
+  much();
+  expect([load.pauses, load.held.size]).toEqual([1, 0]);
+  others = 0;
+  load.held.set('a', 0.01);
+  used = 70 * MIB;
+  much();
+  expect(brake.engaged).toBe(true);
+});
+
 it('looks at memory again when work has come, even within one event-loop turn', () => {
   load.held = new Map([['a', 70]]);
   used = 100 * MIB;
@@ -108,6 +134,23 @@ describe('beyond the brake point', () => {
     used = 110 * MIB; // More has come. What is garbage has been collected.
     much();
     expect(load.held.size).toBeLessThan(size);
+  });
+
+  it('cuts off those first who have their answer and still send', () => {
+    const [answered, waiting] = ['answered', 'waiting'].map((name) =>
+      Object.assign(new String(name), { lingering: false }),
+    );
+    answered!.lingering = true;
+    load.held = new Map([
+      [answered, 0.01],
+      [waiting, 50],
+    ] as unknown as [string, number][]);
+    used = 100 * MIB;
+    much();
+    expect([...load.held.keys()]).toEqual([waiting]);
+    used = 110 * MIB;
+    much();
+    expect(load.held.size).toBe(0);
   });
 
   it('cuts off nobody who holds next to nothing', () => {

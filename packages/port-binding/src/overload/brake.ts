@@ -2,13 +2,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Connection } from '../connections/connection.js';
 import type { Connections } from '../connections/connections.js';
-import { type Memory, heap, processMemory } from './memory.js';
+import { type Memory, heap, systemMemory } from './memory.js';
 
 /** How long work goes on without a look at memory, in milliseconds; and so close to the brake point, in bytes, how long. */
 const [LOOK_MS, NEAR, LOOK_NEAR_MS] = [20, 16 * 1024 * 1024, 1];
 
-/** How much work goes on without a look at memory, in bytes, even beyond the brake point. */
-const LEAST_WORK = 64 * 1024;
+/** How much work goes on without a look at memory, in bytes: beyond the brake point, and where there is room for more. */
+const [LEAST_WORK, MOST_WORK] = [64 * 1024, 1024 * 1024];
 
 /** Connections that hold less than this are never cut off, because that would free nothing. */
 const LEAST_HELD = 32 * 1024;
@@ -79,12 +79,12 @@ export class Brake {
   private look(): void {
     const inFlight = [...this.loads].reduce((sum, { connections }) => sum + connections.inFlight, 0);
     const resting = inFlight === 0;
-    this.memories ??= [heap(), processMemory()];
+    this.memories ??= [heap(), systemMemory()];
     for (const memory of this.memories) memory.look(resting);
     if (this.leastRoom < 0) this.relieve(resting);
     this.room = this.leastRoom;
     this.workSinceLook = 0;
-    this.workUntilLook = Math.max(this.room / 4, LEAST_WORK);
+    this.workUntilLook = Math.min(Math.max(this.room / 4, LEAST_WORK), MOST_WORK);
     if (inFlight > 0) this.lookSoon();
   }
 
@@ -97,11 +97,22 @@ export class Brake {
     // Connections that were cut off just before may still be closing: they do not count as the program at rest.
     for (const memory of this.memories!) memory.lookCollected(resting && !this.hasCut);
     this.hasCut = false;
-    if (this.leastRoom < 0) this.cutLargest();
+    if (this.leastRoom < 0) this.cut();
   }
 
-  /** Cuts off those who hold most, until a quarter is free of what all hold: of equals, those who came last. */
-  private cutLargest(): void {
+  /**
+   * Cuts off those who have their answer and still send. Without any, those who hold most, until a quarter is free of what
+   * all hold: of equals, those who came last.
+   */
+  private cut(): void {
+    for (const load of this.loads) {
+      for (const connection of load.connections) {
+        if (!connection.lingering) continue;
+        load.cut(connection);
+        this.hasCut = true;
+      }
+    }
+    if (this.hasCut) return;
     const held = [...this.loads]
       .flatMap((load) =>
         [...load.connections].map((connection) => ({ load, connection, bytes: load.heldBy(connection) })),
@@ -125,8 +136,15 @@ export class Brake {
 /** All servers of a process share its memory. */
 export const brake = new Brake();
 
-/** V8 has this only by an option, which can also be set later. */
+/**
+ * V8 has this only by an option, which can also be set later. The last resort gives free pages back to the system. Node 20
+ * takes any options for a collection of new objects alone.
+ */
 function garbageCollection(): () => void {
   setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
+  const collect = runInNewContext('gc') as (options?: object) => void;
+  const options = process.version.startsWith('v20.')
+    ? undefined
+    : { type: 'major', execution: 'sync', flavor: 'last-resort' };
+  return () => collect(options);
 }
