@@ -10,6 +10,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { originForm } from '../http/request-target.js';
 
+const METHODS = 'GET, HEAD, OPTIONS';
+
 export interface PlatformResponse {
   contentType: string;
   body: string;
@@ -43,8 +45,6 @@ export class PlatformRoutes implements OnModuleInit {
       const handler = this.handlers.get(path);
       if (handler === undefined) {
         for (const listener of listeners) listener.call(server, request, response);
-      } else if (request.method === 'OPTIONS') {
-        response.writeHead(204, { Allow: 'GET, HEAD, OPTIONS' }).end();
       } else {
         Object.assign(request, { route: { path } }); // for the log and the metrics, as Express does
         void this.respond(handler, request, response);
@@ -52,8 +52,12 @@ export class PlatformRoutes implements OnModuleInit {
     });
   }
 
-  /** Answers GET and HEAD, and no other method. */
+  /** Answers GET, HEAD and OPTIONS, and no other method. */
   async respond(handler: PlatformHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { Allow: METHODS }).end();
+      return;
+    }
     const { contentType, body } = await this.call(handler, request, response).catch((error: unknown) => {
       if (!(error instanceof HttpException)) this.logger.error(error);
       const exception = error instanceof HttpException ? error : new InternalServerErrorException();
@@ -66,7 +70,7 @@ export class PlatformRoutes implements OnModuleInit {
 
   private async call(handler: PlatformHandler, request: IncomingMessage, response: ServerResponse) {
     if (request.method === 'GET' || request.method === 'HEAD') return handler(request);
-    response.setHeader('Allow', 'GET, HEAD, OPTIONS');
+    response.setHeader('Allow', METHODS);
     throw new MethodNotAllowedException(`Cannot ${request.method} ${request.url}`);
   }
 }

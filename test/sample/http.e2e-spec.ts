@@ -1,5 +1,6 @@
 import { METHODS } from 'node:http';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Connection, get, slow } from '../support/connection.js';
@@ -215,6 +216,15 @@ describe('whatever a client sends', () => {
     expect(JSON.parse(answer.body!)).toMatchObject({ statusCode: status, message: expect.any(String) });
   });
 
+  it('is counted by its status', async () => {
+    const metrics = await (await fetch(`${odd.url}/metrics`)).text();
+    for (const status of [400, 417, 431]) {
+      expect(metrics).toMatch(
+        new RegExp(`^http_server_rejected_requests_total\\{http_response_status_code="${status}"\\} [1-9]`, 'm'),
+      );
+    }
+  });
+
   it('leaves nothing on standard error, nothing but its rejections in the log, and a process that answers', async () => {
     expect((await fetch(`${odd.url}/health/live`)).status).toBe(200);
     expect(odd.service.stderr).toBe('');
@@ -243,4 +253,5 @@ it('a client that trickles its header or its body a byte a second is cut off wit
     expect.stringMatching(/^HTTP\/1\.1 408 /),
     expect.stringMatching(/^HTTP\/1\.1 408 /),
   ]);
+  while (service.log.filter((line) => line['status_code'] === 408).length < 2) await delay(10);
 }, 90_000);

@@ -104,13 +104,13 @@ describe('METRICS_PORT', () => {
     expect(await service.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('answers GET and HEAD, and no other method', async () => {
+  it('answers GET, HEAD and OPTIONS, and no other method', async () => {
     const { service } = await start({ METRICS_PORT: '0' });
     const { port } = await service.logged(/^Metrics on port \d+$/);
     const statuses = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'].map(
       async (method) => (await fetch(`http://127.0.0.1:${String(port)}/metrics`, { method })).status,
     );
-    expect(await Promise.all(statuses)).toEqual([200, 200, 405, 405, 405]);
+    expect(await Promise.all(statuses)).toEqual([200, 200, 405, 405, 204]);
   });
 
   it('is refused when another program has it, or when it is PORT', async () => {
