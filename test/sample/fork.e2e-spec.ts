@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
@@ -17,7 +17,11 @@ it(
   'a fork with a name, a feature and a required variable, all as the documentation has them, passes the tests as they are',
   async () => {
     const cwd = cloneProject();
-    const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd, encoding: 'utf8' });
+    const run = (command: string, ...args: string[]) => {
+      const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+      return stdout;
+    };
 
     const [rename] = /^git grep -lz .*$/m.exec(GUIDE)!;
     run('sh', '-c', rename.replace(/[^/]+(?=\/g'$)/, 'renamed'));

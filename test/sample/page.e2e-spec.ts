@@ -168,11 +168,11 @@ describeWith(
     await name.waitFor();
     expect(await name.textContent()).toBe('port-binding-service-7d4b9c6f5d-x2x8q:3000');
     expect(await name.getAttribute('title')).toContain('port-binding-service-7d4b9c6f5d-x2x8q');
-    const [lines, end, row] = (await page.evaluate(`[
+    const [lines, end, row] = await page.evaluate<[number, number, number]>(`[
       document.querySelector('li h2').offsetHeight / parseFloat(getComputedStyle(document.querySelector('li h2')).lineHeight),
       document.querySelector('li h2 :last-child').getBoundingClientRect().right,
       document.querySelector('li h2').getBoundingClientRect().right,
-    ]`)) as [number, number, number];
+    ]`);
     expect(lines).toBeCloseTo(1, 1);
     expect(end).toBeLessThanOrEqual(row);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
