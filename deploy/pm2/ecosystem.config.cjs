@@ -12,8 +12,8 @@ module.exports = {
       node_args: '--enable-source-maps',
       env: { NODE_ENV: 'production' },
 
-      // All processes share one port, and a reload starts each successor first. Under load, Node's cluster module resets a
-      // few of the connections that it hands over meanwhile. To lose none, use fork mode (`exec_mode: 'fork'`): every
+      // All processes share one port, and a reload starts each successor first. Under load, Node's cluster module may
+      // reset a connection that it hands over meanwhile. To lose none, use fork mode (`exec_mode: 'fork'`): every
       // process has a port of its own (`increment_var: 'PORT'`), and a balancer in front checks /health/ready. Then reload
       // one process at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
       exec_mode: 'cluster',

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connections } from '../connections/connections.js';
@@ -86,6 +86,7 @@ export class Drain {
     await this.close();
     // A connection lingers until its client has sent the rest of an upload: an exit before that would reset it.
     await this.serverClosed;
+    await leaveCluster();
     clearTimeout(this.deadline);
     process.exit(this.conclude() ? 0 : 1);
   }
@@ -202,4 +203,11 @@ export class Drain {
   private get elapsedMs(): number {
     return Math.round(performance.now() - this.beganAt);
   }
+}
+
+/** The primary may have sent connections that this process has not seen: it takes them back from who disconnects. */
+async function leaveCluster(): Promise<void> {
+  if (!cluster.isWorker || !process.connected) return;
+  cluster.worker!.disconnect();
+  await once(process, 'disconnect');
 }
