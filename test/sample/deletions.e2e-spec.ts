@@ -31,6 +31,6 @@ it.each(DELETIONS)(
     expect(named.stdout.split('\n').filter((file) => file && !LEFT.test(file))).toEqual([]);
 
     symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'));
-    run('npm', 'run', 'lint'); // which checks the types as well
+    run('npm', 'run', 'lint', '--ignore-scripts'); // which checks the types as well; the engine is built
   },
 );
