@@ -29,7 +29,7 @@ if (!installed) console.warn('Left out, because their packages are not installed
 let folder: string;
 
 beforeAll(() => {
-  // As a user has it: packed, and installed beside the peers that it finds there.
+  // Users install the packed package beside the peers that it finds there.
   folder = mkdtempSync(join(tmpdir(), 'port-binding-'));
   if (!installed) return;
   const packed = execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], {

@@ -70,7 +70,7 @@ it('keeps as much free for other processes as they have used lately', () => {
     new Memory(
       128 * MIB,
       () => used,
-      () => others,
+      () => used + others,
     ),
   ]);
   brake.add(load);

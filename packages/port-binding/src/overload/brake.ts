@@ -13,7 +13,7 @@ const [LEAST_WORK, MOST_WORK] = [64 * 1024, 1024 * 1024];
 /** Connections that hold less than this are never cut off, because that would free nothing. */
 const LEAST_HELD = 32 * 1024;
 
-/** What the brake needs of a server. */
+/** A server, as the brake sees it. */
 export interface Load {
   readonly connections: Connections;
   /** About how many bytes a connection holds in memory. */

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
 
-/** What stays free at least: one event-loop turn can bring some MiB, when bodies are parsed that have come before. */
+/** The least that stays free, in bytes: one event-loop turn can bring some MiB, when it parses bodies that came before. */
 const MARGIN = 32 * 1024 * 1024;
 
 /** On larger machines more of everything comes at once: this share of their memory stays free. */
@@ -24,13 +24,17 @@ export class Memory {
   private atRest = Infinity;
   private afterCollection = 0;
 
-  /** @param readOthers what other processes use of the same memory */
+  /**
+   * @param whole how many bytes there are
+   * @param read tells how many of them this process uses
+   * @param readAll tells how many of them all processes use, where other processes share the memory
+   */
   constructor(
     private readonly whole: number,
     private readonly read: () => number,
-    private readonly readOthers?: () => number,
+    private readonly readAll?: () => number,
   ) {
-    this.others = { most: readOthers ? KEPT_FREE : 0, until: performance.now() + KEPT_FREE_MS };
+    this.others = { most: readAll ? KEPT_FREE : 0, until: performance.now() + KEPT_FREE_MS };
   }
 
   /** How many bytes more may be used; negative beyond the brake point. */
@@ -49,7 +53,7 @@ export class Memory {
   /** @param resting whether nothing is in flight */
   look(resting: boolean): void {
     this.used = this.read();
-    const others = this.readOthers?.() ?? 0;
+    const others = this.readAll ? Math.max(0, this.readAll() - this.used) : 0;
     const now = performance.now();
     if (others > this.others.most || now > this.others.until) this.others = { most: others, until: now + KEPT_FREE_MS };
     if (this.atRest === Infinity || (resting && this.used < this.atRest)) this.atRest = this.used;
@@ -66,15 +70,14 @@ export class Memory {
   }
 }
 
-/** What V8 keeps objects in. At its limit V8 ends the process. */
+/** The memory for V8's objects. At its limit V8 ends the process. */
 export function heap(): Memory {
   return new Memory(heapLimit(), () => getHeapStatistics().used_heap_size);
 }
 
-/** What the container or the machine has. At its limit the kernel ends the process. */
+/** The memory of the container or the machine. At its limit the kernel ends the process. */
 export function systemMemory(): Memory {
-  const container = containerUsage();
-  return new Memory(machineMemory(), processUsage, container && (() => container() - processUsage()));
+  return new Memory(machineMemory(), processUsage, containerUsage());
 }
 
 /** The memory of the container, if it is limited, or of the machine. */
@@ -101,8 +104,8 @@ const CGROUPS = [
 ];
 
 /**
- * Reads what all processes in a container use, if its memory is limited: a health check in it can take half as much as the
- * service. The pages of files, such as Node's own program, do not: the kernel drops those before it ends a process.
+ * Reads what all processes in a container use, if its memory is limited. A health check in it can take half as much as the
+ * service. The pages of files do not count, such as Node's own program: the kernel drops those before it ends a process.
  */
 function containerUsage(): (() => number) | undefined {
   if (process.platform !== 'linux' || machineMemory() === totalmem()) return undefined;
