@@ -7,13 +7,16 @@ import { type Memory, heap, systemMemory } from './memory.js';
 /** How long work goes on without a look at memory, in milliseconds; and so close to the brake point, in bytes, how long. */
 const [LOOK_MS, NEAR, LOOK_NEAR_MS] = [20, 16 * 1024 * 1024, 1];
 
-/** How much work goes on without a look at memory, in bytes: beyond the brake point, and where there is room for more. */
-const [LEAST_WORK, MOST_WORK] = [64 * 1024, 1024 * 1024];
+/**
+ * How much work goes on without a look at memory: this share of the room there is, because work can take many times what
+ * is known of it, but no less than so many bytes. A look takes 0.1 ms, which is 1 µs per request where there are 50 MiB.
+ */
+const [SHARE_OF_ROOM, LEAST_WORK] = [1 / 32, 64 * 1024];
 
 /** Connections that hold less than this are never cut off, because that would free nothing. */
 const LEAST_HELD = 32 * 1024;
 
-/** A server, as the brake sees it. */
+/** What the brake has to know of a server. */
 export interface Load {
   readonly connections: Connections;
   /** About how many bytes a connection holds in memory. */
@@ -84,7 +87,7 @@ export class Brake {
     if (this.leastRoom < 0) this.relieve(resting);
     this.room = this.leastRoom;
     this.workSinceLook = 0;
-    this.workUntilLook = Math.min(Math.max(this.room / 4, LEAST_WORK), MOST_WORK);
+    this.workUntilLook = Math.max(this.room * SHARE_OF_ROOM, LEAST_WORK);
     if (inFlight > 0) this.lookSoon();
   }
 
