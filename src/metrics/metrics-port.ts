@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { applyBounds, listen } from 'port-binding';
+import { Connections } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
 import { type PlatformHandler, PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
@@ -24,6 +25,7 @@ export class MetricsPort implements OnApplicationBootstrap {
   constructor(
     private readonly metrics: Metrics,
     private readonly platformRoutes: PlatformRoutes,
+    private readonly connections: Connections,
     private readonly config: ConfigService<Environment, true>,
   ) {}
 
@@ -37,7 +39,10 @@ export class MetricsPort implements OnApplicationBootstrap {
       if (/^\/metrics(\?|$)/.test(request.url!)) void this.platformRoutes.respond(this.show, request, response);
       else response.writeHead(404).end();
     });
-    applyBounds(server, { maxConnections: MAX_CONNECTIONS }, this.logger);
+    const { connections } = this;
+    applyBounds(server, { maxConnections: MAX_CONNECTIONS }, this.logger).on('rejected', (request) => {
+      connections.emit('rejected', request); // for the log and the metrics, like those on PORT
+    });
     const address = await listen(server, { port, host: this.config.get('HOST', { infer: true }) });
     this.logger.log(`Metrics on port ${address.port}`, { ...address });
   }

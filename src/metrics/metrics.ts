@@ -51,10 +51,13 @@ export class Metrics implements OnApplicationBootstrap {
     const rejected = new Counter({
       name: 'http_server_rejected_requests_total',
       help: 'Requests that were no valid HTTP, or did not arrive in time.',
-      labelNames: ['http_response_status_code'],
+      labelNames: ['http_response_status_code', 'reason'],
       registers: [this.own],
     });
-    this.connections.on('rejected', ({ status }) => rejected.inc({ http_response_status_code: status }));
+    // The reasons are the parser's and our own: a client cannot make one up.
+    this.connections.on('rejected', ({ status, reason }) =>
+      rejected.inc({ http_response_status_code: status, reason }),
+    );
 
     const { connections, drain, portBinding } = this;
     this.gauge('http_server_active_requests', 'Requests that wait for a response, or for the rest of one.', [], (it) =>

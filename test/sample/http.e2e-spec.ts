@@ -216,11 +216,18 @@ describe('whatever a client sends', () => {
     expect(JSON.parse(answer.body!)).toMatchObject({ statusCode: status, message: expect.any(String) });
   });
 
-  it('is counted by its status', async () => {
+  it('is counted by its status and the reason', async () => {
     const metrics = await (await fetch(`${odd.url}/metrics`)).text();
-    for (const status of [400, 417, 431]) {
+    for (const [status, reason] of [
+      [400, 'There must be one Host header'],
+      [417, 'The only expectation that can be met'],
+      [431, 'Header overflow'],
+    ]) {
       expect(metrics).toMatch(
-        new RegExp(`^http_server_rejected_requests_total\\{http_response_status_code="${status}"\\} [1-9]`, 'm'),
+        new RegExp(
+          `^http_server_rejected_requests_total\\{.*_status_code="${status}",reason="${reason}.*"\\} [1-9]`,
+          'm',
+        ),
       );
     }
   });

@@ -116,10 +116,12 @@ it('has a line for each request that the shutdown timeout cuts off, although the
   ]);
 });
 
-it('has a line for a request that is rejected as invalid HTTP, with the reason', async () => {
-  const { service, port } = await start({ DRAIN_DELAY_MS: '0' });
+it('has a line for a request that is rejected as invalid HTTP on either port, with the reason', async () => {
+  const { service, port } = await start({ DRAIN_DELAY_MS: '0', METRICS_PORT: '0' });
+  const { port: metrics } = await service.logged(/^Metrics on port/);
   await (await Connection.open(port)).request(`GET / HTTP/1.1\r\nHost: test\r\nCookie: ${'x'.repeat(20_000)}\r\n\r\n`);
   await (await Connection.open(port)).request('GET / HTTP/1.1\r\nHost: one\r\nHost: two\r\n\r\n');
+  await (await Connection.open(metrics as number)).request('GET /metrics HTTP/1.1\r\n\r\n');
   await ended(service);
   const client_address = expect.stringMatching(/127\.0\.0\.1$/);
   expect(lines(service)).toMatchObject([
@@ -130,6 +132,7 @@ it('has a line for a request that is rejected as invalid HTTP, with the reason',
       reason: expect.stringMatching(/overflow/i),
       client_address,
     },
+    { level: 'warn', message: 'Rejected', status_code: 400, reason: expect.stringMatching(/host/i), client_address },
     { level: 'warn', message: 'Rejected', status_code: 400, reason: expect.stringMatching(/host/i), client_address },
   ]);
 });

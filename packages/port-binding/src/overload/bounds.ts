@@ -157,13 +157,16 @@ function memory(): number {
 /**
  * Bounds a server that `serve()` does not serve, such as one for metrics on a port of its own. Call it when the request
  * listeners are there, before the server listens.
+ *
+ * @returns what is open on the server; it emits `rejected` with each request that the program never sees
  */
 export function applyBounds(
   server: Server,
   options: BoundsOptions = {},
   logger: Pick<Console, 'warn'> = console,
-): void {
+): Connections {
   const connections = new Connections();
   connections.observe(server);
   installRequestGate(server, connections, new Bounds(server, connections, options, logger));
+  return connections;
 }
