@@ -39,5 +39,5 @@ export default {
   maxWorkers: 3,
   // A bound and no measure: each test waits for what happens. A program that does not start fails much earlier, and what
   // builds images or forks has more time.
-  testTimeout: 180_000,
+  testTimeout: 300_000,
 };

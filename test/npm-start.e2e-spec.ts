@@ -11,12 +11,15 @@ import { Program } from './support/service.js';
 
 const ENVIRONMENT = { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', DRAIN_DELAY_MS: '100' };
 
+/** How long a build and a start take at most, in milliseconds, where other tests build images meanwhile. */
+const BUILD_MS = 240_000;
+
 /** A process group of its own, as a shell gives each command. */
 const npmIn = (cwd: string, ...args: string[]) => new Program('npm', args, { cwd, env: ENVIRONMENT, detached: true });
 
 async function npmStart(): Promise<{ npm: Program; port: number }> {
   const npm = npmIn(copyProject({ dependencies: true }), 'start');
-  return { npm, port: await npm.listening() };
+  return { npm, port: await npm.listening(BUILD_MS) };
 }
 
 /** Stops a service that serves, and everything that has started it. */
@@ -72,7 +75,7 @@ it('npm run start:dev serves a change on the same port, without waiting for a dr
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port) },
     detached: true,
   });
-  await npm.listening();
+  await npm.listening(BUILD_MS);
 
   const file = join(cwd, 'src/instance/instance.controller.ts');
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^ +name,$/m, "name: 'changed',"));
@@ -106,7 +109,7 @@ describe('npm start of what is built', () => {
   it('builds nothing when no source has changed', async () => {
     const before = builtAt(project);
     const npm = npmIn(project, 'start');
-    await npm.listening();
+    await npm.listening(BUILD_MS);
     await stop(npm);
     expect(builtAt(project)).toBe(before);
   });
@@ -117,7 +120,7 @@ describe('npm start of what is built', () => {
       const before = builtAt(project);
       touch(join(project, file));
       const npm = npmIn(project, 'start');
-      await npm.listening();
+      await npm.listening(BUILD_MS);
       await stop(npm);
       expect(builtAt(project)).toBeGreaterThan(before);
       cpSync(file, join(project, file), { preserveTimestamps: true });
@@ -143,7 +146,7 @@ describe('npm start of what is built', () => {
     it('starts it', async () => {
       expect(existsSync(join(project, 'node_modules/.bin/nest'))).toBe(false);
       const npm = npmIn(project, 'start');
-      expect((await fetch(`http://127.0.0.1:${await npm.listening()}/health/ready`)).status).toBe(200);
+      expect((await fetch(`http://127.0.0.1:${await npm.listening(BUILD_MS)}/health/ready`)).status).toBe(200);
       await stop(npm);
     });
   });
@@ -163,7 +166,7 @@ describeWith(
     touch(join(project, 'src/main.ts'));
     expect(spawnSync('unshare', [...READ_ONLY, 'touch', 'src/main.ts'], { cwd: project }).status).not.toBe(0);
     const npm = new Program('unshare', [...READ_ONLY, 'npm', 'start'], { cwd: project, env: ENVIRONMENT });
-    expect((await fetch(`http://127.0.0.1:${await npm.listening()}/health/ready`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${await npm.listening(BUILD_MS)}/health/ready`)).status).toBe(200);
     await stop(npm);
   });
 });

@@ -74,7 +74,7 @@ describeWith(
   it('a reload of one process at a time loses no request', async () => {
     const port = await freePort();
     await start(port, { exec_mode: 'fork', increment_var: 'PORT' }, '6000');
-    const balancer = await HAProxy.start('inter 500ms fall 2 rise 1');
+    const balancer = await HAProxy.start('inter 500ms fall 5 rise 1');
     for (const each of [port, port + 1]) await balancer.join({ port: each });
     const load = startLoad({ host: '127.0.0.1', port: balancer.port });
     await load.reach(300);

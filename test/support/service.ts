@@ -136,8 +136,8 @@ export class Program {
   }
 
   /** The bound port, once the service says that it listens. */
-  async listening(): Promise<number> {
-    return (await this.logged(/^Listening on port \d+$/, START_MS))['port'] as number;
+  async listening(withinMs = START_MS): Promise<number> {
+    return (await this.logged(/^Listening on port \d+$/, withinMs))['port'] as number;
   }
 
   /**
