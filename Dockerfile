@@ -52,7 +52,7 @@ USER 65532:65532
 EXPOSE 3000
 # Two failed checks fit into the drain delay, so that a draining instance is seen as unhealthy. On a busy machine the start
 # of the check alone takes seconds.
-HEALTHCHECK --interval=2s --timeout=10s --start-period=10s --retries=2 CMD ["/nodejs/bin/node", "dist/probe.js"]
+HEALTHCHECK --interval=2s --timeout=10s --start-period=10s --retries=2 CMD ["/nodejs/bin/node", "dist/probe/probe.js"]
 # Arguments of the base image's entry point, Node itself: the program is PID 1 and gets the signals. V8 by itself lets its
 # heap grow to 256 MB, even in a container of 128. Half of the memory leaves the other half to buffers and connections.
 # Without the last option, SIGUSR1 opens the debugger's port. Node 20 knows neither option, so the package's scripts lack

@@ -44,8 +44,8 @@ describe('the image', () => {
       'dist/licenses.txt',
       'dist/main.js',
       'dist/package.json',
-      'dist/probe.js',
-      'dist/probe.js.map',
+      'dist/probe/probe.js',
+      'dist/probe/probe.js.map',
       'package.json',
     ]);
   });

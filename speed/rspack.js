@@ -24,7 +24,7 @@ export function configuration(project, folder) {
     target: 'node20',
     devtool: false,
     // `reflect-metadata` first, because Nest's own import of it is one of those that nobody seems to need.
-    entry: { bundle: ['reflect-metadata', join(built, 'main.js')], probe: join(built, 'probe.js') },
+    entry: { bundle: ['reflect-metadata', join(built, 'main.js')], 'probe/probe': join(built, 'probe/probe.js') },
     output: { path: folder, filename: '[name].js', importMetaName: 'import_meta' },
     externals: [builtIn],
     externalsPresets: { node: false },

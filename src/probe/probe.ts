@@ -4,8 +4,8 @@
  * It asks the port that is bound, which `PORT` may not tell.
  */
 import { get } from 'node:http';
-import { READY } from './health/paths.js';
-import { type Address, listeningSockets } from './probe/listening-sockets.js';
+import { READY } from '../health/paths.js';
+import { type Address, listeningSockets } from './listening-sockets.js';
 
 /** Who accepts and does not answer is not ready. Docker gives ten seconds, with the start of this program in them. */
 const TIMEOUT_MS = 5000;

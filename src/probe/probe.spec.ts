@@ -1,7 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { listeningSockets } from './probe/listening-sockets.js';
+import { listeningSockets } from './listening-sockets.js';
 
 let server: Server;
 let port: number;
@@ -10,7 +10,7 @@ let exit: jest.Spied<typeof process.exit>;
 let exited: Promise<void>;
 
 // Of all that listens on this machine only the server here: other tests count who connects to theirs.
-jest.doMock('./probe/listening-sockets.js', () => ({
+jest.doMock('./listening-sockets.js', () => ({
   listeningSockets: () => listeningSockets().filter((address) => address.port === port),
 }));
 
