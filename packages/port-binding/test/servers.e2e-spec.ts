@@ -7,6 +7,9 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { rollingDeploy } from '../src/check/clauses/rolling-deploy.js';
+import { Command } from '../src/check/command.js';
+import { DEFAULTS, Subject } from '../src/check/subject.js';
 
 const HERE = resolve('packages/port-binding/test');
 
@@ -54,7 +57,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function start(program: string, drainDelayMs: number) {
   const [file = '', ...args] = program.split(' ');
   const child = spawn(process.execPath, [join(folder, file), ...args], {
-    env: { PATH: process.env['PATH'], DRAIN_DELAY_MS: String(drainDelayMs) },
+    env: { PATH: process.env['PATH'], PORT: '0', DRAIN_DELAY_MS: String(drainDelayMs) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout });
@@ -96,6 +99,18 @@ async function send(port: number, method: string, { agent = new Agent(), body = 
     const [response] = (await once(upload, 'response')) as [IncomingMessage];
     expect([response.headers.connection, await text(response)]).toEqual(['close', '8']);
     expect(await exit).toBe(0);
+  });
+});
+
+(installed ? describe : describe.skip)('rolled out under load, behind a balancer of connections', () => {
+  it.each(['servers/express.mjs', 'nest-11/nest.cjs express'])('%s loses no request', async (program) => {
+    const [file = '', ...args] = program.split(' ');
+    process.env['DRAIN_DELAY_MS'] = '3000';
+    const command = new Command([process.execPath, join(folder, file), ...args]);
+    const options = { ...DEFAULTS, ready: '/ready', intervalMs: 500, graceMs: 20_000, requests: 2000 };
+    for await (const { outcome, seen, details } of rollingDeploy(new Subject(command, options))) {
+      expect({ outcome, seen, details }).toEqual({ outcome: 'holds', seen: expect.any(String), details: [] });
+    }
   });
 });
 

@@ -1,20 +1,30 @@
 require('reflect-metadata');
 const { buffer } = require('node:stream/consumers');
-const { Controller, Get, Module, Post, Req } = require('@nestjs/common');
+const { Controller, Get, Inject, Module, Post, Req, ServiceUnavailableException } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const { ExpressAdapter } = require('@nestjs/platform-express');
 const { FastifyAdapter } = require('@nestjs/platform-fastify');
-const { PortBindingModule, serve } = require('port-binding/nest');
+const { Drain, PortBindingModule, serve } = require('port-binding/nest');
 
 class AppController {
+  constructor(drain) {
+    this.drain = drain;
+  }
   get() {
     return 'ok';
   }
   async post(request) {
-    return String((await buffer(request.body ?? request)).length);
+    const { body = request } = request;
+    return body.pipe ? String((await buffer(body)).length) : 'parsed';
+  }
+  ready() {
+    if (this.drain.phase !== 'serving') throw new ServiceUnavailableException();
+    return 'ok';
   }
 }
 Controller()(AppController);
+Inject(Drain)(AppController, undefined, 0);
+Get('ready')(AppController.prototype, 'ready', Object.getOwnPropertyDescriptor(AppController.prototype, 'ready'));
 Get()(AppController.prototype, 'get', Object.getOwnPropertyDescriptor(AppController.prototype, 'get'));
 Post()(AppController.prototype, 'post', Object.getOwnPropertyDescriptor(AppController.prototype, 'post'));
 Req()(AppController.prototype, 'post', 0);
@@ -32,7 +42,8 @@ function adapter() {
 
 async function main() {
   const app = await NestFactory.create(AppModule, adapter(), { logger: false });
-  const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
+  const { PORT, DRAIN_DELAY_MS } = process.env;
+  const { port } = await serve(app, { port: Number(PORT), drainDelayMs: Number(DRAIN_DELAY_MS) });
   console.log(`port ${port}`);
 }
 void main();

@@ -7,5 +7,8 @@ const app = express();
 app.get('/', (_request, response) => response.send('ok'));
 app.post('/', async (request, response) => response.send(String((await buffer(request)).length)));
 
-const { address } = await serve(createServer(app), { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
-console.log(`port ${address.port}`);
+app.get('/ready', (_request, response) => response.sendStatus(service.phase === 'serving' ? 200 : 503));
+
+const { PORT, DRAIN_DELAY_MS } = process.env;
+const service = await serve(createServer(app), { port: Number(PORT), drainDelayMs: Number(DRAIN_DELAY_MS) });
+console.log(`port ${service.address.port}`);

@@ -1,20 +1,30 @@
 import 'reflect-metadata';
 import { buffer } from 'node:stream/consumers';
-import { Controller, Get, Module, Post, Req } from '@nestjs/common';
+import { Controller, Get, Inject, Module, Post, Req, ServiceUnavailableException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { PortBindingModule, serve } from 'port-binding/nest';
+import { Drain, PortBindingModule, serve } from 'port-binding/nest';
 
 class AppController {
+  constructor(drain) {
+    this.drain = drain;
+  }
   get() {
     return 'ok';
   }
   async post(request) {
-    return String((await buffer(request.body ?? request)).length);
+    const { body = request } = request;
+    return body.pipe ? String((await buffer(body)).length) : 'parsed';
+  }
+  ready() {
+    if (this.drain.phase !== 'serving') throw new ServiceUnavailableException();
+    return 'ok';
   }
 }
 Controller()(AppController);
+Inject(Drain)(AppController, undefined, 0);
+Get('ready')(AppController.prototype, 'ready', Object.getOwnPropertyDescriptor(AppController.prototype, 'ready'));
 Get()(AppController.prototype, 'get', Object.getOwnPropertyDescriptor(AppController.prototype, 'get'));
 Post()(AppController.prototype, 'post', Object.getOwnPropertyDescriptor(AppController.prototype, 'post'));
 Req()(AppController.prototype, 'post', 0);
@@ -31,5 +41,6 @@ function adapter() {
 }
 
 const app = await NestFactory.create(AppModule, adapter(), { logger: false });
-const { port } = await serve(app, { port: 0, drainDelayMs: Number(process.env.DRAIN_DELAY_MS) });
+const { PORT, DRAIN_DELAY_MS } = process.env;
+const { port } = await serve(app, { port: Number(PORT), drainDelayMs: Number(DRAIN_DELAY_MS) });
 console.log(`port ${port}`);
