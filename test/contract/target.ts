@@ -2,10 +2,8 @@ import { type IncomingHttpHeaders, type OutgoingHttpHeaders, get } from 'node:ht
 import { text } from 'node:stream/consumers';
 import { describe } from '@jest/globals';
 import { Container, describeWithDocker } from '../support/docker.js';
-import { type Program, type RunOptions, run } from '../support/service.js';
-
-/** The port that the service binds without `PORT`. */
-const DEFAULT_PORT = 3000;
+import { IMAGE } from '../support/image.js';
+import { type Program, type RunOptions, commandOf, run } from '../support/service.js';
 
 export interface Answer {
   status: number | undefined;
@@ -16,12 +14,12 @@ export interface Answer {
 /** A service under contract: what a platform sees of it, however it runs. */
 export interface Instance {
   program: Program;
-  /** Waits until the service accepts connections at the requested port; fails when it ends before, or takes too long. */
+  /** The requested port. */
+  port: number;
+  /** Waits until the service accepts connections at that port; fails when it ends before, or takes too long. */
   listening(): Promise<void>;
-  /** Gets a path over IPv4, once the service listens. */
+  /** Gets a path, once the service listens. */
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>;
-  /** The status of an answer over IPv6, from where the service runs. */
-  statusOverIPv6(path: string): Promise<number>;
   /** Sends a signal, or the same one more than once at a time. */
   signal(signal: NodeJS.Signals, times?: number): Promise<void>;
 }
@@ -30,29 +28,32 @@ export interface Target {
   name: string;
   /** Declares its tests, where there is what it needs. */
   describe: typeof describe | typeof describe.skip;
+  /** The command that starts it, for `port-binding check`. */
+  command(): string[];
+  /** The clauses of the check that need not be checked here. */
+  unchecked: string[];
   start(env: Record<string, string>): Instance;
 }
 
 /** A built program, which may be a fork's. */
-export function program(name: string, options: () => RunOptions = () => ({}), variables = {}): Target {
+export function program(name: string, options: () => RunOptions = () => ({})): Target {
   return {
     name,
     describe,
+    command: () => commandOf(options()),
+    unchecked: ['default-port', 'ipv6'], // Another program may have that port, and a machine may lack IPv6.
     start(env) {
-      const [host, port] = [env['HOST'] ?? '127.0.0.1', Number(env['PORT'] || DEFAULT_PORT)];
-      const service = run({ ...variables, ...env }, options());
+      const port = Number(env['PORT']);
+      const service = run(env, options());
       let accepting: Promise<void> | undefined;
-      const listening = () => (accepting ??= service.accepting(port, host));
+      const listening = () => (accepting ??= service.accepting(port));
       return {
         program: service,
+        port,
         listening,
         async get(path, headers) {
           await listening();
-          return request(`http://${host}:${port}${path}`, headers);
-        },
-        async statusOverIPv6(path) {
-          await listening();
-          return (await fetch(`http://[::1]:${port}${path}`)).status;
+          return request(`http://127.0.0.1:${port}${path}`, headers);
         },
         signal: async (signal, times = 1) => {
           for (let time = 0; time < times; time++) service.kill(signal);
@@ -65,20 +66,17 @@ export function program(name: string, options: () => RunOptions = () => ({}), va
 export const image: Target = {
   name: 'the container image',
   describe: describeWithDocker(),
+  command: () => ['docker', 'run', '--rm', '--interactive', IMAGE],
+  unchecked: ['port-zero', 'taken-port'], // Docker must know the port beforehand, and nobody else has it in a container.
   start(env) {
-    const port = Number(env['PORT'] || DEFAULT_PORT);
-    // Docker gives containers no IPv6, not even the loopback, unless it is told to.
-    const container = Container.run(env, ['--sysctl', 'net.ipv6.conf.all.disable_ipv6=0']);
+    const container = Container.run(env);
     let url: Promise<string> | undefined;
     const answering = () => (url ??= container.url());
     return {
       program: container,
+      port: container.containerPort,
       listening: async () => void (await answering()),
       get: async (path, headers) => request((await answering()) + path, headers),
-      async statusOverIPv6(path) {
-        await answering();
-        return Number(await container.evaluate(`console.log((await fetch('http://[::1]:${port}${path}')).status)`));
-      },
       async signal(signal, times = 1) {
         if (times === 1) return container.kill(signal);
         // From inside, because Docker takes some time to send another.

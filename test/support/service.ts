@@ -186,14 +186,18 @@ export interface RunOptions extends SpawnOptions {
   program?: string;
 }
 
-/** Runs the built service, as the package's own scripts do, with these variables and no others. */
+/** The command that runs the built service, as the package's own scripts do. */
+export function commandOf({ execArgv = [], via = [], program = resolve('dist/main.js') }: RunOptions = {}): string[] {
+  return [...via, process.execPath, ...execArgv, ...FLAGS, program];
+}
+
+/** Runs the built service with these variables and no others. */
 export function run(env: Record<string, string> = {}, options: RunOptions = {}): Program {
-  const { execArgv = [], via = [], program = resolve('dist/main.js'), ...rest } = options;
-  const [command, ...args] = [...via, process.execPath, ...execArgv, ...FLAGS, program];
-  return new Program(command, args, {
+  const [command, ...args] = commandOf(options);
+  return new Program(command!, args, {
     cwd: emptyFolder(),
     env: { PATH: process.env['PATH'], ...env },
-    ...rest,
+    ...options,
   });
 }
 
