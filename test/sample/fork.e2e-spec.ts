@@ -14,7 +14,7 @@ const TESTS = ['src/', 'test/sample/environment.e2e', 'test/sample/log'];
 const LIMIT_MS = 1_200_000;
 
 it(
-  'a fork with a name, a feature and a required variable, all as the documentation has them, passes the tests as they are',
+  'a fork with a name, a feature, a generated resource and a required variable, all as the documentation has them, passes the tests as they are',
   async () => {
     const cwd = cloneProject();
     const run = (command: string, ...args: string[]) => {
@@ -49,6 +49,7 @@ it(
     }
 
     run('cp', '-r', resolve('node_modules'), 'node_modules'); // linked to, they would make another bundle
+    run('npx', 'nest', 'generate', 'resource', 'cats', '--type=rest', '--crud');
     run('npm', 'run', 'build');
     run('npm', 'run', 'lint');
     // Without the image, which none of these needs.
@@ -58,6 +59,7 @@ it(
     const { url } = await start(env, { program: join(cwd, 'dist/main.js') });
     expect(await (await fetch(url)).json()).toMatchObject({ name: 'renamed' });
     expect(await (await fetch(`${url}/greeting`)).json()).toEqual({ text: 'hello' });
+    expect(await (await fetch(`${url}/cats/1`)).text()).toBe('This action returns a #1 cat');
   },
   LIMIT_MS,
 );
