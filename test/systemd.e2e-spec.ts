@@ -1,15 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { validate } from '../src/environment.js';
 import { installed } from './balancers/balancer.js';
 import { startLoad } from './rolling/load.js';
+import { Connection } from './support/connection.js';
 import { ENVIRONMENT } from './support/environment.js';
 import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
-import { Program, emptyFolder, start } from './support/service.js';
+import { Program, emptyFolder, onCleanUp, start } from './support/service.js';
 
 const UNIT = 'deploy/systemd/port-binding-service@.service';
 const SOCKET = 'deploy/systemd/port-binding-service@.socket';
@@ -45,6 +46,43 @@ describeWith(
       encoding: 'utf8',
     });
     expect(report).toMatch(/Overall exposure level for .*: [01]\.\d OK/);
+  });
+});
+
+/** Makes a control group with a limit on its memory, in bytes, as systemd does for `MemoryMax=`: in version 1 or 2. */
+function controlGroup(limit: number): string | undefined {
+  for (const [root, file] of [
+    ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
+    ['/sys/fs/cgroup', 'memory.max'],
+  ] as const) {
+    const group = join(root, `port-binding-test-${process.pid}`);
+    try {
+      mkdirSync(group);
+      onCleanUp(() => spawnSync('rmdir', [group]));
+      writeFileSync(join(group, file), String(limit));
+      return group;
+    } catch {
+      // It is the other version, or only root may do so.
+    }
+  }
+  return undefined;
+}
+
+const group = controlGroup(128 * 1024 * 1024);
+
+describeWith(
+  group !== undefined,
+  'a control group',
+  'Run the tests as root, on Linux.',
+)('MemoryMax=', () => {
+  it('sets the bounds of the service', async () => {
+    const via = ['sh', '-c', `echo $$ > ${group}/cgroup.procs && exec "$@"`, 'sh'];
+    const { service, port } = await start({ DRAIN_DELAY_MS: '0' }, { via });
+    const clients = await Promise.all(Array.from({ length: 1100 }, () => Connection.open(port)));
+    expect(await service.logged(/^At capacity$/)).toMatchObject({ maxConnections: 1024 });
+    clients.forEach((client) => client.close());
+    service.kill('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
   });
 });
 
