@@ -148,6 +148,22 @@ const PEERS: Peer[] = [
     command: ['./podinfo'],
   },
   {
+    name: 'whoami',
+    version: () => '8951300',
+    install: goInstall('github.com/traefik/whoami@8951300b46f1', 'whoami'),
+    folder: 'go',
+    options: ['--port-option=--port', '--ready', '/health', '--slow', '/?wait=2s'],
+    command: ['./whoami'],
+  },
+  {
+    name: 'http-echo',
+    version: () => 'b69bfb9',
+    install: goInstall('github.com/hashicorp/http-echo@b69bfb9d049a', 'http-echo'),
+    folder: 'go',
+    options: ['--port-option=-listen=:', '--ready', '/health'],
+    command: ['./http-echo', '-text=hello'],
+  },
+  {
     name: 'Spring Boot',
     version: () => '3.5.7, Java 17',
     install: () => {
