@@ -16,8 +16,9 @@ module.exports = {
       // reset a connection that it hands over meanwhile. To lose none, use fork mode (`exec_mode: 'fork'`): every
       // process has a port of its own (`increment_var: 'PORT'`), and a balancer in front checks /health/ready. Then reload
       // one process at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
-      // PM2 goes on as soon as a process listens, so the balancer must take one in sooner than it takes the next one out:
-      // `inter 500ms fall 5 rise 1` in HAProxy's words, with a DRAIN_DELAY_MS of 6000.
+      //
+      // PM2 goes on as soon as a process listens. So the balancer must add one sooner than it removes the next one. For
+      // HAProxy, that is `inter 500ms fall 5 rise 1`, with a DRAIN_DELAY_MS of 6000.
       exec_mode: 'cluster',
       instances: 2,
 

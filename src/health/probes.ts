@@ -4,7 +4,7 @@ import { PlatformRoutes, json } from '../platform/platform-routes.js';
 import { LIVE, READY } from './paths.js';
 import { ReadinessHealth } from './readiness.health.js';
 
-/** What platforms ask of an instance. */
+/** Answers what platforms ask of an instance. */
 @Injectable()
 export class Probes implements OnModuleInit {
   constructor(

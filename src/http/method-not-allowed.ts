@@ -1,15 +1,15 @@
 import { MethodNotAllowedException } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 
-/** What Express' router keeps of each route and middleware. Its types leave `match` out. */
+/** A route or a middleware in Express's router. Its types leave `match` out. */
 interface Layer {
   route?: { methods: Record<string, boolean> };
   match(path: string): boolean;
 }
 
 /**
- * Answers for a path that exists but lacks the method: 405, or 204 to OPTIONS, both with `Allow`
- * (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6). It goes behind all routes, and leaves other paths to the 404.
+ * Answers for a path that exists but lacks the method: 405, or 204 to OPTIONS, both with `Allow`. Install it behind all
+ * routes. It leaves other paths to the 404. See https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6.
  */
 export function methodNotAllowed(request: Request, response: Response, next: NextFunction): void {
   const { app, method, originalUrl, path } = request;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BadRequestException } from '@nestjs/common';
 
-/** Visible ASCII but for `#`, as a client keeps the fragment to itself (RFC 3986). */
+/** Visible ASCII without `#`, because a client keeps the fragment to itself (RFC 3986). */
 const ORIGIN_FORM = /^\/[!"$-~]*$/;
 
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/i;
@@ -10,8 +10,8 @@ const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/i;
  * The path and query of a request, whichever form its target has (https://www.rfc-editor.org/rfc/rfc9112#section-3.2);
  * undefined when that is no valid one.
  *
- * What is neither, Express would hand to `url.parse()`: that warns on standard error that it is deprecated, once, which
- * under `--throw-deprecation` ends the process, or throws, which Express answers in HTML.
+ * Express would give any other target to `url.parse()`. That throws, which Express answers in HTML, or it warns that it is
+ * deprecated, which ends the process under `--throw-deprecation`.
  */
 export function originForm({ method, url = '' }: Pick<IncomingMessage, 'method' | 'url'>): string | undefined {
   if (ORIGIN_FORM.test(url)) return url;

@@ -4,7 +4,7 @@ import type { Environment } from '../environment.js';
 
 /**
  * Writes the lines that Nest has buffered so far, at the requested level. Nest creates this module once the environment is
- * valid, and before modules that may wait for a database: the log shows what the start waits for.
+ * valid. It comes before modules that may wait for a database, so the log shows what the start waits for.
  */
 @Module({})
 export class LoggerModule {

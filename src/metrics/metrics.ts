@@ -20,13 +20,13 @@ import { name, version } from '../instance/package-json.js';
 /** All other methods are one, because a client can make up any: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE']);
 
-/** In seconds, as the same document advises. */
+/** In seconds, from the same document. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /** The library's gauges with a counter's name: Prometheus's own check of names refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
-/** What the service tells Prometheus, with OpenTelemetry's names for HTTP servers. */
+/** Measures the service for Prometheus, with OpenTelemetry's names for HTTP servers. */
 @Injectable()
 export class Metrics implements OnApplicationBootstrap {
   private readonly own = new Registry();

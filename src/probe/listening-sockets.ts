@@ -10,10 +10,9 @@ export interface Address {
 }
 
 /**
- * Where this container listens, by the kernel's own account
- * (https://docs.kernel.org/networking/proc_net_tcp.html): the sockets that are open in one of its processes, as a
- * network namespace can have others, Docker's name server for one. A socket bound to every address is given as the
- * loopback.
+ * Finds where this container listens, in the kernel's own table (https://docs.kernel.org/networking/proc_net_tcp.html).
+ * Only sockets that one of its processes has open count, because a network namespace can have others, such as Docker's name
+ * server. A socket bound to every address is given as the loopback.
  */
 export function listeningSockets(proc = '/proc'): Address[] {
   const open = new Set(openFiles(proc));
@@ -25,7 +24,7 @@ export function listeningSockets(proc = '/proc'): Address[] {
     .map(([address = '', port = '']) => ({ host: host(address), port: parseInt(port, 16) }));
 }
 
-/** What the files are that the processes have open. */
+/** The files that the processes have open. */
 function openFiles(proc: string): string[] {
   return readdirSync(proc)
     .filter((name) => /^\d+$/.test(name))
@@ -43,7 +42,7 @@ function attempt(list: () => string[]): string[] {
   }
 }
 
-/** The kernel writes each word of an address, of 32 bits, as a number of a machine that is little-endian. */
+/** The kernel writes each 32-bit word of an address as a little-endian number. */
 function host(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).toReversed());
   const address =

@@ -7,7 +7,7 @@ import { get } from 'node:http';
 import { READY } from '../health/paths.js';
 import { type Address, listeningSockets } from './listening-sockets.js';
 
-/** Who accepts and does not answer is not ready. Docker gives ten seconds, with the start of this program in them. */
+/** A service that accepts and does not answer is not ready. Docker gives ten seconds, and this program starts within them. */
 const TIMEOUT_MS = 5000;
 
 function ready(address: Address): Promise<boolean> {

@@ -25,7 +25,7 @@ interface Rejection {
 const UNKNOWN_EXPECTATION: Rejection = { status: 417, reason: 'The only expectation that can be met is 100-continue' };
 const INVALID_HOST: Rejection = { status: 400, reason: 'There must be one Host header, with a valid host' };
 
-/** What Node's parser reports. */
+/** An error of Node's parser. */
 interface ParseError extends NodeJS.ErrnoException {
   /** The parser's own words, such as `Invalid character in chunk size`. */
   reason?: string;

@@ -16,8 +16,8 @@ export function installRequestGate(server: Server, connections: Connections, bou
     const accepted = connections.requestArrived(response);
     if (bounds !== undefined && !bounds.admit(request, response)) return;
     if (!accepted) return;
-    // During a drain, one event-loop turn later: by then the parser has shown what else is in the same segment, and only
-    // the last response may say `Connection: close`.
+    // During a drain, one event-loop turn later. By then the parser has shown what else is in the same segment. Only the
+    // last response may say `Connection: close`.
     if (connections.closing) setImmediate(handle, request, response);
     else handle(request, response);
   });

@@ -15,7 +15,7 @@ export interface ServeOptions extends ListenOptions, DrainOptions {
 
 /** A server that listens, until its end. */
 export interface Service {
-  /** What the listening socket is bound to, also when it is closed: the last requests may ask for it. */
+  /** The bound address. It stays the same when the port is closed, because the last requests may ask for it. */
   readonly address: AddressInfo;
   readonly phase: Drain['phase'];
   /** Aborted when the port closes. Responses without an end of their own, such as streams, end then. */
@@ -25,8 +25,8 @@ export interface Service {
 }
 
 /**
- * Listens on the requested port, and ends the process without losing a request on SIGTERM, SIGINT or SIGHUP: with status
- * 0, or with 1 when a request was left unanswered. A second signal ends it at once.
+ * Listens on the requested port. On SIGTERM, SIGINT or SIGHUP it ends the process without losing a request. The exit status
+ * is 0, or 1 when a request was left unanswered. A second signal ends the process at once.
  *
  * @param server a server of `node:http` with its request listener
  * @throws {StartupError} when the port cannot be bound

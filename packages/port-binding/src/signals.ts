@@ -1,10 +1,10 @@
 import { isatty } from 'node:tty';
 
 /**
- * A repeated signal within this time is an echo of the first one, not a second thought. npm passes on the Ctrl-C that
- * the terminal has already sent to the whole process group, and Heroku signals every process of a dyno, some of them
- * twice (https://devcenter.heroku.com/articles/dyno-shutdown-behavior). Echoes come within milliseconds; a person who
- * presses Ctrl-C again takes longer.
+ * A repeated signal within this time is an echo of the first one. npm passes on a Ctrl-C that the terminal has already sent
+ * to the whole process group. Heroku may signal a process twice
+ * (https://devcenter.heroku.com/articles/dyno-shutdown-behavior). Echoes come within milliseconds. A person who presses
+ * Ctrl-C again takes longer.
  */
 const ECHO_MS = 250;
 
@@ -52,8 +52,8 @@ function hear(): Handlers {
   // there was none to close.
   const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
 
-  // Now, before anything slow loads: a process without a listener dies of the signal with the wrong status, and as PID 1
-  // of a container it does not even notice the signal.
+  // Before anything slow loads. Without a listener, a signal ends the process with the wrong status, or does nothing where
+  // the process is PID 1 of a container.
   process.on('SIGTERM', receive).on('SIGINT', receive);
   process.on('SIGHUP', () => onTerminal && receive('SIGHUP'));
   return heard;

@@ -18,11 +18,11 @@ export interface RejectedRequest {
 const FIRST_REQUEST_MS = 1000;
 
 /**
- * What is open on a server and what is in flight.
- *
- * Emits `ended` with each response that has gone out whole or was cut off, with the milliseconds since its request
- * arrived, and with its bytes where they are known; `rejected` with each request that the program never saw; and `idle`
- * when the last request in flight has ended.
+ * Counts the open connections of a server and the requests in flight. It emits
+ * - `ended` with each response that has gone out whole or was cut off, the milliseconds since its request arrived, and its
+ *   bytes where they are known;
+ * - `rejected` with each request that the program never saw;
+ * - `idle` when the last request in flight has ended.
  */
 export class Connections extends EventEmitter<{
   ended: [ServerResponse, number, number | undefined];
@@ -83,7 +83,7 @@ export class Connections extends EventEmitter<{
     return this.announcing;
   }
 
-  /** Undefined once a connection is cut off or upgraded. */
+  /** The connection of a socket, unless it has been cut off or upgraded. */
   of(socket: Socket): Connection | undefined {
     return this.http.get(socket);
   }
@@ -163,8 +163,8 @@ export class Connections extends EventEmitter<{
   }
 
   /**
-   * Resolves when the kernel holds nothing that came before: no connection that waits to be accepted, of which Node takes
-   * one per event-loop turn, and no request that waits to be read.
+   * Resolves when the kernel holds nothing that came before: no connection that waits to be accepted, and no request that
+   * waits to be read. Node accepts one connection per event-loop turn.
    *
    * @param withinMs how long to look at most, in milliseconds, because more may come all the while
    * @returns false when that time was over first

@@ -9,9 +9,9 @@ const LINGERING_TIMEOUT_MS = 5_000;
 const LINGERING_BYTES = 64 * 1024 * 1024;
 
 /**
- * Closes a connection behind its last answer without taking that answer back. Were it closed while the client is still
- * sending, the kernel would answer what comes with a reset, and a reset overtakes the answer: balancers make a 502 of
- * it. So what is left is read and thrown away first, within bounds (RFC 9112, 9.6).
+ * Closes a connection behind its last answer without taking that answer back. If it were closed while the client is still
+ * sending, the kernel would send a reset. A reset overtakes the answer, and balancers make a 502 of it. So we first read and
+ * throw away what the client sends, within bounds (RFC 9112, 9.6).
  *
  * @param request the newest on the connection: its body may still be on its way
  * @param pipelining whether the client sends requests without waiting for answers: more of them may be on their way
@@ -27,7 +27,7 @@ export function lingeringClose(
   if (!bodyOnItsWay && !pipelining) return close();
 
   const [end, limit] = [performance.now() + LINGERING_TIME_MS, socket.bytesRead + LINGERING_BYTES];
-  // A look now and then, as a listener for 'data' would take the connection away from Node's parser.
+  // We look now and then, because a listener for 'data' would take the connection away from Node's parser.
   const watch = setInterval(() => {
     if (performance.now() > end || socket.bytesRead > limit) close();
   }, 100);

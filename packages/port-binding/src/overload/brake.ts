@@ -8,15 +8,15 @@ import { type Memory, heap, systemMemory } from './memory.js';
 const [LOOK_MS, NEAR, LOOK_NEAR_MS] = [20, 16 * 1024 * 1024, 1];
 
 /**
- * How much work goes on without a look at memory: this share of the room there is, because work can take many times what
- * is known of it, but no less than so many bytes. A look takes 0.1 ms, which is 1 µs per request where there are 50 MiB.
+ * How much work goes on without a look at memory: this share of the free room, but at least so many bytes. The share is
+ * small, because work can take many times what we know of it. A look takes 0.1 ms: with 50 MiB free, 1 µs per request.
  */
 const [SHARE_OF_ROOM, LEAST_WORK] = [1 / 32, 64 * 1024];
 
 /** Connections that hold less than this are never cut off, because that would free nothing. */
 const LEAST_HELD = 32 * 1024;
 
-/** What the brake has to know of a server. */
+/** A server as the brake sees it: how much its connections hold, and how to stop them. */
 export interface Load {
   readonly connections: Connections;
   /** About how many bytes a connection holds in memory. */

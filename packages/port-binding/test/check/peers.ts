@@ -251,7 +251,7 @@ function page(results: Record<string, Outcome>): string {
         `| [${id}](check.md#${id}) | ${rows.map((row) => MARKS[row.clauses.find((clause) => clause.id === id)?.outcome ?? ''] ?? '').join(' | ')} |`,
     ),
     '',
-    '## What was seen',
+    '## What the check saw',
     ...rows.flatMap(seenOf),
   ].join('\n');
 }
