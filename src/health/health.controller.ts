@@ -1,7 +1,6 @@
 import { Controller, Get, Header, VERSION_NEUTRAL } from '@nestjs/common';
-import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { PortBinding } from 'port-binding/nest';
-import { BoundAddressHealth } from './bound-address.health.js';
 import { HEALTH } from './paths.js';
 
 /** For people. Platforms ask `Probes`. */
@@ -9,7 +8,7 @@ import { HEALTH } from './paths.js';
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
-    private readonly boundAddress: BoundAddressHealth,
+    private readonly indicator: HealthIndicatorService,
     private readonly portBinding: PortBinding,
   ) {}
 
@@ -17,7 +16,8 @@ export class HealthController {
   @Get()
   @Header('Cache-Control', 'no-store')
   async overview(): Promise<HealthCheckResult & { port: number }> {
-    const result = await this.health.check([() => this.boundAddress.check()]);
-    return { ...result, port: this.portBinding.address.port };
+    const { address } = this.portBinding;
+    const result = await this.health.check([() => this.indicator.check('http').up({ ...address })]);
+    return { ...result, port: address.port };
   }
 }

@@ -1,15 +1,16 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { Drain } from 'port-binding/nest';
 import { PlatformRoutes, json } from '../platform/platform-routes.js';
 import { LIVE, READY } from './paths.js';
-import { ReadinessHealth } from './readiness.health.js';
 
 /** Answers what platforms ask of an instance. */
 @Injectable()
 export class Probes implements OnModuleInit {
   constructor(
     private readonly health: HealthCheckService,
-    private readonly readiness: ReadinessHealth,
+    private readonly indicator: HealthIndicatorService,
+    private readonly drain: Drain,
     private readonly routes: PlatformRoutes,
   ) {}
 
@@ -20,11 +21,16 @@ export class Probes implements OnModuleInit {
 
   /** Readiness, for load balancers: may this instance get new requests? */
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.readiness.check()]);
+    return this.health.check([() => this.serving()]);
   }
 
   /** Liveness, for supervisors. It depends on nothing, because a restart mends nothing outside the process. */
   live(): HealthCheckResult {
     return { status: 'ok', info: {}, error: {}, details: {} };
+  }
+
+  private serving() {
+    const instance = this.indicator.check('instance');
+    return this.drain.phase === 'serving' ? instance.up() : instance.down('draining');
   }
 }

@@ -24,7 +24,7 @@ function recipe(feature: string): Fork {
         `import { DatabaseHealth } ${from}` +
         text
           .replace('constructor(', '$&private readonly database: DatabaseHealth,')
-          .replace('this.readiness.check()', '$&, () => this.database.check()'),
+          .replace('() => this.serving()', '$&, () => this.database.check()'),
     },
   };
 }
