@@ -8,7 +8,7 @@ import { DEFAULTS, Subject } from '../../packages/port-binding/src/check/subject
 import { freePort } from '../support/free-port.js';
 import type { Instance, Target } from './target.js';
 
-/** What `port-binding check` asks of one instance. Its crowds and its rollout have tests of their own. */
+/** The clauses of `port-binding check` for one instance, in groups. Its crowds and its rollout have tests of their own. */
 export const GROUPS = { binding, refusals, ending, endingAtStart };
 
 const ENDED_WELL = { code: 0, signal: null };
