@@ -17,8 +17,17 @@ const BUILD_MS = 240_000;
 /** A process group of its own, as a shell gives each command. */
 const npmIn = (cwd: string, ...args: string[]) => new Program('npm', args, { cwd, env: ENVIRONMENT, detached: true });
 
-async function npmStart(): Promise<{ npm: Program; port: number }> {
-  const npm = npmIn(copyProject({ dependencies: true }), 'start');
+/** A copy of the project with what is built of it, and of its package. */
+function copyBuilt(): string {
+  const project = copyProject({ dependencies: true });
+  for (const folder of ['packages/port-binding/dist', 'dist']) {
+    cpSync(folder, join(project, folder), { recursive: true });
+  }
+  return project;
+}
+
+async function npmStart(project: string): Promise<{ npm: Program; port: number }> {
+  const npm = npmIn(project, 'start');
   return { npm, port: await npm.listening(BUILD_MS) };
 }
 
@@ -49,7 +58,7 @@ async function gone(group: number): Promise<void> {
 }
 
 it('npm start builds and serves, and leaves nothing behind when npm gets SIGTERM', async () => {
-  const { npm, port } = await npmStart();
+  const { npm, port } = await npmStart(copyProject({ dependencies: true }));
   expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
   npm.kill('SIGTERM');
   await npm.exit;
@@ -59,7 +68,7 @@ it('npm start builds and serves, and leaves nothing behind when npm gets SIGTERM
 });
 
 it('npm start leaves nothing behind when Ctrl-C reaches the whole process group', async () => {
-  const { npm, port } = await npmStart();
+  const { npm, port } = await npmStart(copyBuilt());
   process.kill(-npm.process.pid!, 'SIGINT');
   await npm.exit;
   await gone(npm.process.pid!);
@@ -102,8 +111,7 @@ describe('npm start of what is built', () => {
   let project: string;
 
   beforeAll(() => {
-    project = copyProject({ dependencies: true });
-    execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
+    project = copyBuilt();
   });
 
   it('builds nothing when no source has changed', async () => {
@@ -161,8 +169,7 @@ describeWith(
   'It is part of util-linux; on Debian, sysctl kernel.unprivileged_userns_clone=1 allows it.',
 )('npm start on a read-only file system', () => {
   it('starts what is built, although a source has changed', async () => {
-    const project = copyProject({ dependencies: true });
-    execFileSync('npm', ['run', 'build'], { cwd: project, stdio: 'pipe' });
+    const project = copyBuilt();
     touch(join(project, 'src/main.ts'));
     expect(spawnSync('unshare', [...READ_ONLY, 'touch', 'src/main.ts'], { cwd: project }).status).not.toBe(0);
     const npm = new Program('unshare', [...READ_ONLY, 'npm', 'start'], { cwd: project, env: ENVIRONMENT });
