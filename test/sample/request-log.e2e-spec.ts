@@ -102,6 +102,20 @@ it('has a line for a slow response, and for one that was cut off', async () => {
   ]);
 });
 
+it('has one line for each pipelined request that is cut off, by its client or by the shutdown timeout', async () => {
+  const { service, port } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' });
+  const [client, patient] = await Promise.all([Connection.open(port), Connection.open(port)]);
+  for (const each of [client, patient]) each.send(get('/delay/9').repeat(3));
+  await (await Connection.open(port)).request(get('/')); // the service has read what was sent before it
+  client.close();
+  while (lines(service).length < 3) await delay(20);
+  service.kill('SIGTERM');
+  expect(await service.exit).toMatchObject({ code: 1 });
+  expect(lines(service).map(({ message, path }) => [message, path])).toEqual(
+    Array.from({ length: 6 }, () => ['Cut off', '/delay/9']),
+  );
+});
+
 it('has a line for each request that the shutdown timeout cuts off, although the process ends there', async () => {
   const { service, port } = await start({ DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1000' });
   const clients = await Promise.all(Array.from({ length: 14 }, () => Connection.open(port)));

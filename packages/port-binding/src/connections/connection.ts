@@ -2,14 +2,21 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { lingeringClose } from './lingering-close.js';
 
+/** A request that waits for its response, or for the rest of it. */
+export interface Pending {
+  readonly response: ServerResponse;
+  /** When it arrived, by `performance.now()`. */
+  readonly arrivedAt: number;
+}
+
 /** One connection of HTTP/1.1: its requests in flight, which response says `Connection: close`, and its end. */
 export class Connection {
-  /** Requests that wait for a response, or for the rest of one. */
-  inFlight = 0;
+  /** The requests in flight, the oldest first. */
+  readonly pending: Pending[] = [];
   /** Requests that Node keeps in memory: those in flight, and the ones behind a `Connection: close`. */
   requests = 0;
-  /** When the newest request arrived, by `performance.now()`. */
-  arrivedAt = 0;
+  /** No request has arrived yet. */
+  isNew = true;
   /** When the connection was accepted, a request arrived, or a response ended, whichever was last. */
   usedAt = performance.now();
   /** True when nothing that arrives is a request any more. */
@@ -31,33 +38,34 @@ export class Connection {
     };
   }
 
+  get inFlight(): number {
+    return this.pending.length;
+  }
+
   /** The newest response, if it has not gone out whole. */
   get unfinished(): ServerResponse | undefined {
-    return this.inFlight > 0 ? this.newest : undefined;
+    return this.pending.at(-1)?.response;
   }
 
-  /** No request has arrived yet. */
-  get isNew(): boolean {
-    return this.arrivedAt === 0;
-  }
-
-  /** @returns false when the request gets no response, because one before it has said `Connection: close` */
-  requestArrived(response: ServerResponse): boolean {
+  /** @returns undefined when the request gets no response, because one before it has said `Connection: close` */
+  requestArrived(response: ServerResponse): Pending | undefined {
+    this.isNew = false;
     this.pipelining ||= this.inFlight > 0;
     this.requests++;
     if (this.last?.headersSent) {
       this.ignoreInput();
-      return false;
+      return undefined;
     }
     this.newest = response;
-    this.usedAt = this.arrivedAt = performance.now();
-    this.inFlight++;
-    return true;
+    this.usedAt = performance.now();
+    const pending = { response, arrivedAt: this.usedAt };
+    this.pending.push(pending);
+    return pending;
   }
 
-  /** The response to a request has ended, whole or not. */
+  /** The oldest response has ended, whole or not. */
   responseEnded(): void {
-    this.inFlight--;
+    this.pending.shift();
     this.requests--;
     this.usedAt = performance.now();
     if (this.inputIgnored) this.closeIfIdle();

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import { Connection } from './connection.js';
+import { Connection, type Pending } from './connection.js';
 
 /** A request that never became one for the program, because it is not valid HTTP or did not arrive in time. */
 export interface RejectedRequest {
@@ -103,17 +103,17 @@ export class Connections extends EventEmitter<{
     if (connection === undefined) return !socket.destroyed;
     this.arrivals++;
     this.requests++;
-    if (!connection.requestArrived(response)) {
+    const pending = connection.requestArrived(response);
+    if (pending === undefined) {
       if (this.announcing) this.unanswered++;
       return false;
     }
     this.inFlight++;
     if (this.announcing) connection.announceClose();
-    const { arrivedAt } = connection;
     // Not `once()`, which would wrap the function for each request. The event comes once anyway.
     response.on('close', () => {
       if (response.writableFinished) this.answered++;
-      this.emit('ended', response, performance.now() - arrivedAt, connection.takeBytesSent());
+      this.ended(connection, pending);
       if (!this.http.has(socket)) return;
       connection.responseEnded();
       this.release(1, 1);
@@ -154,12 +154,9 @@ export class Connections extends EventEmitter<{
     for (const connection of this) this.cut(connection);
   }
 
-  /** Emits `ended` for what is in flight, the newest of each connection: for a process that ends before it does. */
+  /** Emits `ended` for every request in flight: for a process that ends before it does. */
   endUnfinished(): void {
-    for (const connection of this) {
-      const { unfinished, arrivedAt } = connection;
-      if (unfinished) this.emit('ended', unfinished, performance.now() - arrivedAt, connection.takeBytesSent());
-    }
+    for (const connection of this) for (const pending of connection.pending) this.ended(connection, pending);
   }
 
   /**
@@ -202,11 +199,19 @@ export class Connections extends EventEmitter<{
     for (const connection of this) connection.closeIfIdle();
   }
 
-  /** Node reports only the first of the responses that wait for a connection when that is gone. */
+  private ended(connection: Connection, { response, arrivedAt }: Pending): void {
+    this.emit('ended', response, performance.now() - arrivedAt, connection.takeBytesSent());
+  }
+
   private forget(socket: Socket): void {
     const connection = this.http.get(socket);
     if (connection === undefined) return;
     this.http.delete(socket);
+    // Node reports nothing of pipelined responses that it has not given to the connection yet.
+    for (const pending of connection.pending) {
+      const { socket: given, writableFinished } = pending.response;
+      if (given === null && !writableFinished) this.ended(connection, pending);
+    }
     this.release(connection.inFlight, connection.requests);
   }
 
