@@ -7,6 +7,8 @@ export interface Pending {
   readonly response: ServerResponse;
   /** When it arrived, by `performance.now()`. */
   readonly arrivedAt: number;
+  /** Whether somebody has been told how it ended. */
+  reported: boolean;
 }
 
 /** One connection of HTTP/1.1: its requests in flight, which response says `Connection: close`, and its end. */
@@ -58,7 +60,7 @@ export class Connection {
     }
     this.newest = response;
     this.usedAt = performance.now();
-    const pending = { response, arrivedAt: this.usedAt };
+    const pending = { response, arrivedAt: this.usedAt, reported: false };
     this.pending.push(pending);
     return pending;
   }

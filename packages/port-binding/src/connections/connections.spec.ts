@@ -67,6 +67,17 @@ it('waits no longer for any answer to a client that has gone, and calls none of 
   expect(connections).toMatchObject({ open: 0, inFlight: 0, answered: 0 });
 });
 
+it('tells once of each request how it ended: those pipelined behind one that was cut off, too', async () => {
+  const ended: ServerResponse[] = [];
+  connections.on('ended', (response) => ended.push(response));
+  const client = await ask(GET.repeat(3));
+  connections.endUnfinished();
+  client.destroy();
+  await connections.idle();
+  await new Promise((done) => setImmediate(done));
+  expect(ended.map((response) => answers.indexOf(response))).toEqual([0, 1, 2]);
+});
+
 describe('once it announces the close', () => {
   it('has only the newest answer on a connection say so, as Node closes behind the one that does', async () => {
     const client = await ask(GET.repeat(2));

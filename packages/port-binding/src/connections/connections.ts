@@ -199,7 +199,10 @@ export class Connections extends EventEmitter<{
     for (const connection of this) connection.closeIfIdle();
   }
 
-  private ended(connection: Connection, { response, arrivedAt }: Pending): void {
+  private ended(connection: Connection, pending: Pending): void {
+    if (pending.reported) return;
+    pending.reported = true;
+    const { response, arrivedAt } = pending;
     this.emit('ended', response, performance.now() - arrivedAt, connection.takeBytesSent());
   }
 
@@ -207,11 +210,8 @@ export class Connections extends EventEmitter<{
     const connection = this.http.get(socket);
     if (connection === undefined) return;
     this.http.delete(socket);
-    // Node reports nothing of pipelined responses that it has not given to the connection yet.
-    for (const pending of connection.pending) {
-      const { socket: given, writableFinished } = pending.response;
-      if (given === null && !writableFinished) this.ended(connection, pending);
-    }
+    // Node itself tells only the first of several pipelined responses that the connection is gone.
+    for (const pending of connection.pending) this.ended(connection, pending);
     this.release(connection.inFlight, connection.requests);
   }
 
