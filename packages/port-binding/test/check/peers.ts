@@ -3,7 +3,7 @@
  * is missing, runs the check on each one, and writes docs/check-results.md. A service that cannot be installed keeps its old result.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -53,7 +53,9 @@ function make(file: string, recipe: () => void): void {
 
 function installJS(): void {
   mkdirSync(join(CACHE, 'js'), { recursive: true });
-  cpSync(join(HERE, 'peers'), join(CACHE, 'js'), { recursive: true, filter: (file) => !/peers\/.+\//.test(file) });
+  for (const file of readdirSync(join(HERE, 'peers')).filter((name) => name.endsWith('.mjs'))) {
+    cpSync(join(HERE, 'peers', file), join(CACHE, 'js', file));
+  }
   make('js/node_modules', () => {
     writeFileSync(join(CACHE, 'js/package.json'), JSON.stringify({ private: true, dependencies: JS }));
     run('npm', ['install', '--silent'], { cwd: join(CACHE, 'js') });
