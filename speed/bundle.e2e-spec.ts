@@ -136,7 +136,7 @@ process.once('SIGUSR2', () => { throw new Error('here'); });
   it('comes with the notices of its packages, and an SBOM in which scanners find Express', () => {
     const { version } = JSON.parse(readFileSync('node_modules/express/package.json', 'utf8')) as { version: string };
     expect(readFileSync(join(project, 'bundle/licenses.txt'), 'utf8')).toContain(`express ${version}: MIT\n\n`);
-    const { bomFormat, components } = JSON.parse(readFileSync(join(project, 'bundle/bom.json'), 'utf8')) as {
+    const { bomFormat, components } = JSON.parse(readFileSync(join(project, 'bundle/bom.cdx.json'), 'utf8')) as {
       bomFormat: string;
       components: { purl: string }[];
     };

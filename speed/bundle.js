@@ -49,7 +49,7 @@ async function compile() {
   const program = packageOf(join(built, 'main.js'));
   const packages = packagesOf(files).filter((each) => each.folder !== program.folder);
   writeFileSync(join(folder, 'licenses.txt'), notices(packages));
-  writeFileSync(join(folder, 'bom.json'), sbom(program, packages));
+  writeFileSync(join(folder, 'bom.cdx.json'), sbom(program, packages));
   // Other files of the build, such as pages and translations, stay where they are.
   const isCode = /\.([cm]?js|[cm]?js\.map|d\.[cm]?ts|tsbuildinfo)$/;
   for (const name of readdirSync(built, { recursive: true })) {

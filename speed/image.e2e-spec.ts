@@ -36,7 +36,7 @@ describe('the image', () => {
       'LICENSE',
       'dist/HASH.html',
       'dist/HASH.json',
-      'dist/bom.json',
+      'dist/bom.cdx.json',
       'dist/bundle.cache',
       'dist/bundle.js',
       'dist/bundle.js.map',
