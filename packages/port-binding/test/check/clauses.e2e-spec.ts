@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { emptyFolder } from '../../../../test/support/service.js';
 import type { Result } from '../../src/check/clause.js';
 import { binding, timeToListen } from '../../src/check/clauses/binding.js';
 import { ending, endingAtStart } from '../../src/check/clauses/ending.js';
@@ -32,6 +33,11 @@ const SPECIAL: Record<string, Partial<Options>> = {
 type Group = (subject: Subject) => AsyncGenerator<Result>;
 
 let subject: Subject;
+
+// A service that takes its PORT for the name of a Unix socket puts that into the folder where it runs.
+const project = process.cwd();
+beforeAll(() => process.chdir(emptyFolder()));
+afterAll(() => process.chdir(project));
 
 afterEach(() => subject.killAll());
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { emptyFolder } from '../../../../test/support/service.js';
 import { binding } from '../../src/check/clauses/binding.js';
 import { ending } from '../../src/check/clauses/ending.js';
 import { refusals } from '../../src/check/clauses/refusals.js';
@@ -15,6 +16,11 @@ const SERVICE = resolve('packages/port-binding/test/check/fixtures/engine.mjs');
 const OPTIONS = { ...DEFAULTS, ready: '/ready', intervalMs: 100, graceMs: 15_000, requests: 500 };
 
 let subject: Subject;
+
+// A service that takes its PORT for the name of a Unix socket puts that into the folder where it runs.
+const project = process.cwd();
+beforeAll(() => process.chdir(emptyFolder()));
+afterAll(() => process.chdir(project));
 
 afterEach(() => subject.killAll());
 
