@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `port-binding check [options] -- COMMAND…` */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -154,7 +153,7 @@ async function report(command: Command, { options, form }: Call): Promise<number
 
 /** Starts the guardian, out of reach of a Ctrl-C in this terminal. */
 function guard({ isContainer, words }: Command): ChildProcess {
-  const file = join(dirname(realpathSync(process.argv[1]!)), 'guardian.js');
+  const file = join(dirname(realpathSync(process.argv[1]!)), 'dist/esm/check/guardian.js'); // seen from bin.js
   return spawn(process.execPath, [file, CHECK, ...(isContainer ? [words[0]!] : [])], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -1,4 +1,4 @@
-import { type SpawnOptions, spawn } from 'node:child_process';
+import { type SpawnOptions, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { freePort } from '../../src/check/ports.js';
 // A check starts a service up to fifty times, which takes minutes on a busy machine.
 jest.setTimeout(900_000);
 
-const CLI = resolve('packages/port-binding/dist/esm/check/cli.js');
+const CLI = resolve('packages/port-binding/bin.js');
 const SERVICE = resolve('packages/port-binding/test/check/fixtures/service.mjs');
 const QUICK = ['--ready', '/ready', '--interval', '0.1', '--grace', '15', '--requests', '500'];
 
@@ -75,6 +75,11 @@ it('--help describes every option and ends with status 0', async () => {
   const options = [...source.matchAll(/^ {8}'?([a-z-]+)'?: \{ type:/gm)].map(([, name]) => `--${name}`);
   expect(options).toHaveLength(11);
   for (const option of options) expect(stdout).toContain(option);
+});
+
+it('npx finds it in a clone of this repository', () => {
+  const help = execFileSync('npx', ['--no-install', 'port-binding', 'check', '--help'], { encoding: 'utf8' });
+  expect(help).toMatch(/^Usage: port-binding check /);
 });
 
 it('--json ends with status 0 when every clause holds', async () => {

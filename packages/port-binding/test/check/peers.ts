@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, '../../../..');
-const CLI = resolve(HERE, '../../dist/esm/check/cli.js');
+const CLI = resolve(HERE, '../../bin.js');
 const CACHE = join(ROOT, 'node_modules/.cache/port-binding-check');
 const RESULTS = join(HERE, 'results.json');
 const PAGE = join(ROOT, 'docs/check-results.md');
