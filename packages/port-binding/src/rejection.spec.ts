@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Connections, type RejectedRequest } from './connections/connections.js';
 import { applyBounds } from './overload/bounds.js';
+import { FairAccept } from './overload/fair-accept.js';
 import { rejectInvalidRequests, rejectionOf } from './rejection.js';
 
 let server: Server;
@@ -13,11 +14,15 @@ beforeEach(async () => {
   rejected = [];
   const connections = new Connections();
   connections.on('rejected', (request) => rejected.push(request));
-  server = createServer((request, response) => {
-    if (connections.requestArrived(response)) request.resume().on('end', () => response.end('done'));
-  });
+  const fairAccept = new FairAccept(connections);
+  server = createServer({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 10 });
   connections.observe(server);
-  rejectInvalidRequests(server, connections);
+  server.on('request', (request, response) => {
+    if (!connections.requestArrived(response)) return;
+    fairAccept.requestArrived(connections.of(request.socket)!);
+    request.resume().on('end', () => response.end('done'));
+  });
+  rejectInvalidRequests(server, connections, fairAccept);
   await once(server.listen(0, '127.0.0.1'), 'listening');
 });
 
@@ -52,6 +57,29 @@ it('answers the requests that came before, and then closes', async () => {
 it('answers a request whose body turns out to be invalid, and leaves nobody waiting for the rest of it', async () => {
   const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
   expect(await send(`${head}no size\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+it.each([
+  ['whole', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 200],
+  ['with half of a header', 'GET / HTTP/1.1\r\nHost: a\r\n', 408],
+  ['with half of a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na', 408],
+])('answers what came in time, though the server reads it too late: a request %s', async (_, bytes, status) => {
+  server.on('connection', (socket) => process.nextTick(() => socket.pause())); // just after Node starts to read
+  expect(await send(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+});
+
+it('answers a request whose body came in time, though the server reads the end of it too late', async () => {
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').setEncoding('utf8');
+  server.on('request', ({ socket }) => {
+    setImmediate(() => {
+      socket.pause();
+      client.write('b');
+    });
+  });
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na');
+  const [answer] = (await once(client, 'data')) as [string];
+  expect(answer).toMatch(/^HTTP\/1\.1 200 .*done$/s);
+  client.destroy();
 });
 
 it.each([

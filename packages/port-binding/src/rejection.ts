@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connections } from './connections/connections.js';
+import type { FairAccept } from './overload/fair-accept.js';
 
 /** The status for what Node's parser refuses, by the error's code. Everything else is a bad request. */
 const STATUS: Partial<Record<string, number>> = {
@@ -35,13 +36,13 @@ interface ParseError extends NodeJS.ErrnoException {
  * Answers what is no valid request, in JSON, in place of Node. Nobody could count, log or bound Node's own answers, because
  * such a request never becomes an event.
  */
-export function rejectInvalidRequests(server: Server, connections: Connections): void {
+export function rejectInvalidRequests(server: Server, connections: Connections, fairAccept: FairAccept): void {
   // Both then become requests like any other, for `rejectionOf` to find.
   Object.assign(server, { requireHostHeader: false }); // not among Node's types
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   if (server.listenerCount('clientError') > 0) return; // The program has an answer of its own.
 
-  server.on('clientError', (error: ParseError, socket: Socket) => {
+  const reject = (error: ParseError, socket: Socket) => {
     const connection = connections.of(socket);
     if (connection?.inputIgnored) return; // Its answer is on its way.
     if (connection === undefined || !socket.writable || error.code === 'ECONNRESET') {
@@ -64,6 +65,12 @@ export function rejectInvalidRequests(server: Server, connections: Connections):
       if (inFlight > 0) socket.destroy();
       else connection.closeIfIdle();
     }
+  };
+  server.on('clientError', async (error: ParseError, socket: Socket) => {
+    const connection = connections.of(socket);
+    // It may be this server that is late: on a busy one, a request that has come in time may be unread.
+    const late = connection !== undefined && error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (!late || !(await fairAccept.readFirst(connection))) reject(error, socket);
   });
 }
 

@@ -57,7 +57,7 @@ export class Bounds implements Load {
       connectionsByFileDescriptors(),
     );
     this.fairAccept = new FairAccept(connections);
-    rejectInvalidRequests(server, connections);
+    rejectInvalidRequests(server, connections, this.fairAccept);
     server.on('connection', (socket) => {
       this.fairAccept.connectionAccepted(connections.of(socket)!);
       brake.work(BYTES_PER_REQUEST);

@@ -30,6 +30,8 @@ export class FairAccept {
   private readonly held = new Set<Connection>();
   /** The connection that was accepted last, until it sends a request, which may be there already. */
   private newcomer: Connection | undefined;
+  /** Connections that are read whoever waits. */
+  private readonly overdue = new Set<Connection>();
 
   constructor(private readonly connections: Connections) {
     connections.on('ended', () => {
@@ -44,6 +46,7 @@ export class FairAccept {
   /** When the event-loop turn has lasted long enough, this is the last request that is read in it. */
   requestArrived(connection: Connection): void {
     if (connection === this.newcomer) this.newcomer = undefined;
+    this.overdue.delete(connection);
     if (connection.inFlight === LONG_PIPELINE + 1) void this.acceptFirst();
     // Watch a turn only if a connection came in it or in the last one: reading the clock for each request costs too much.
     if (this.turnEnds === undefined && this.connections.accepted !== this.acceptedBefore) {
@@ -56,13 +59,30 @@ export class FairAccept {
   }
 
   /**
+   * Reads what has come on a connection, before all others.
+   *
+   * @returns true if that completed a request
+   */
+  async readFirst(connection: Connection): Promise<boolean> {
+    const request = connection.unfinished?.req;
+    const bodyAwaited = request?.complete === false;
+    this.overdue.add(connection);
+    connection.socket.resume();
+    // Two turns, because only the second is sure to come after the event loop has looked.
+    await setImmediate();
+    await setImmediate();
+    const arrived = !this.overdue.delete(connection);
+    return bodyAwaited ? request.complete : arrived;
+  }
+
+  /**
    * Reads nothing from any connection but the newcomer's until those are accepted that wait for it. Then it reads on,
-   * first from those that have asked for least.
+   * first from those that have asked for least, and of these, from those that have waited longest.
    */
   async acceptFirst(): Promise<void> {
     await Promise.resolve(); // Node's parser is done then: a connection that Node pauses itself is for Node to resume.
     for (const connection of this.connections) {
-      if (connection === this.newcomer || connection.socket.isPaused()) continue;
+      if (connection === this.newcomer || this.overdue.has(connection) || connection.socket.isPaused()) continue;
       connection.socket.pause();
       this.paused.push(connection);
     }
@@ -75,7 +95,7 @@ export class FairAccept {
       await setImmediate();
     }
     this.connections.paused = false;
-    const paused = this.paused.splice(0).toSorted((a, b) => a.requests - b.requests);
+    const paused = this.paused.splice(0).toSorted((a, b) => a.requests - b.requests || a.usedAt - b.usedAt);
     for (const connection of paused) this.readOn(connection);
   }
 
