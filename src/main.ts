@@ -35,9 +35,7 @@ async function start(): Promise<void> {
     bounds: { maxConnections: config.get('MAX_CONNECTIONS', { infer: true }), isProbe: isHealth },
   });
   Logger.log(`Listening on port ${bound.port}`, { ...bound }, 'PortBinding');
-  // For PM2, see deploy/pm2: it waits until the service is ready, and ends it by a message in place of a signal.
-  process.send?.('ready');
-  process.on('message', (message) => message === 'shutdown' && process.emit('SIGTERM', 'SIGTERM'));
+  process.send?.('ready'); // PM2 waits for this, see deploy/pm2.
 }
 
 /** A refusal is for the person who runs the service, everything else for the one who programs it. */

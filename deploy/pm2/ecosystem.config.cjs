@@ -1,6 +1,6 @@
-// PM2 keeps the service running, and replaces its processes. Behind a balancer, in fork mode, a reload loses no request:
+// PM2 keeps the service running, and replaces its processes without losing a request:
 //   pm2 start deploy/pm2/ecosystem.config.cjs
-//   pm2 reload deploy/pm2/ecosystem.config.cjs
+//   pm2 reload port-binding-service
 const path = require('node:path');
 
 module.exports = {
@@ -12,13 +12,14 @@ module.exports = {
       node_args: '--enable-source-maps',
       env: { NODE_ENV: 'production' },
 
-      // All processes share one port, and a reload starts each successor first. Under load, Node's cluster module may
-      // reset a connection that it hands over meanwhile. To lose none, use fork mode (`exec_mode: 'fork'`): every
-      // process has a port of its own (`increment_var: 'PORT'`), and a balancer in front checks /health/ready. Then reload
-      // one process at a time: pm2 reload --parallel 1 deploy/pm2/ecosystem.config.cjs
+      // All processes share one port, and a reload starts each successor first. Behind a balancer, use fork mode instead
+      // (`exec_mode: 'fork'`): every process has a port of its own (`increment_var: 'PORT'`), and the balancer checks
+      // /health/ready. Then reload one process at a time, by the name of the service. With the name of this file, PM2 would
+      // give the first port to all:
+      //   pm2 reload --parallel 1 port-binding-service
       //
       // PM2 goes on as soon as a process listens. So the balancer must add one sooner than it removes the next one. For
-      // HAProxy, that is `inter 500ms fall 5 rise 1`, with a DRAIN_DELAY_MS of 6000.
+      // HAProxy, that is `inter 500ms fall 7 rise 1`, with a DRAIN_DELAY_MS of 6000.
       exec_mode: 'cluster',
       instances: 2,
 
@@ -26,8 +27,6 @@ module.exports = {
       wait_ready: true,
       listen_timeout: 30_000,
 
-      // PM2 would send SIGINT, which is Ctrl-C: no drain delay. With this the service drains as on SIGTERM.
-      shutdown_with_message: true,
       // When PM2 kills: after the shutdown timeout (SHUTDOWN_TIMEOUT_MS, 9 s), and 3 s for a busy host.
       kill_timeout: 12_000,
     },

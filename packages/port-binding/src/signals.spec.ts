@@ -1,8 +1,10 @@
+import tty from 'node:tty';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import type { TerminationSignal } from './signals.js';
 
 const first = jest.fn();
 const second = jest.fn();
+const { connected } = process;
 let exit: jest.Spied<typeof process.exit>;
 let onTermination: typeof import('./signals.js').onTermination;
 
@@ -11,12 +13,15 @@ beforeEach(async () => {
   jest.resetAllMocks();
   globalThis.portBindingSignals = undefined;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal);
+  process.connected = false; // Jest has a channel to its workers.
+  jest.spyOn(tty, 'isatty').mockReturnValue(false);
   exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
   ({ onTermination } = await import('./signals.js'));
 });
 
 afterEach(() => {
   jest.useRealTimers().restoreAllMocks();
+  process.connected = connected;
 });
 
 const send = (signal: TerminationSignal) => process.emit(signal, signal);
@@ -31,6 +36,25 @@ it.each(['SIGTERM', 'SIGINT'] as const)('calls the first handler with %s once th
   send(signal);
   expect(first.mock.calls).toEqual([[signal]]);
   expect(exit).not.toHaveBeenCalled();
+});
+
+it('takes SIGINT for SIGTERM when a process manager sends it, which keeps a channel', () => {
+  process.connected = true;
+  onTermination(first, second);
+  send('SIGINT');
+  expect(first.mock.calls).toEqual([['SIGTERM']]);
+});
+
+it('takes SIGINT for Ctrl-C on a terminal, whoever keeps a channel', async () => {
+  process.connected = true;
+  jest.mocked(tty.isatty).mockReturnValue(true);
+  jest.resetModules();
+  globalThis.portBindingSignals = undefined;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal);
+  ({ onTermination } = await import('./signals.js'));
+  onTermination(first, second);
+  send('SIGINT');
+  expect(first.mock.calls).toEqual([['SIGINT']]);
 });
 
 it('calls the second handler with a second signal, but not with echoes of the first', () => {

@@ -54,7 +54,9 @@ function hear(): Handlers {
 
   // Before anything slow loads. Without a listener, a signal ends the process with the wrong status, or does nothing where
   // the process is PID 1 of a container.
-  process.on('SIGTERM', receive).on('SIGINT', receive);
+  process.on('SIGTERM', receive);
+  // PM2 sends SIGINT where others send SIGTERM. It keeps a channel to the process, and a person has none.
+  process.on('SIGINT', () => receive(process.connected && !onTerminal ? 'SIGTERM' : 'SIGINT'));
   process.on('SIGHUP', () => onTerminal && receive('SIGHUP'));
   return heard;
 }
