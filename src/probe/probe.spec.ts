@@ -1,7 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { listeningSockets } from './listening-sockets.js';
+import { listening } from 'port-binding/sockets';
 
 let server: Server;
 let port: number;
@@ -10,8 +10,8 @@ let exit: jest.Spied<typeof process.exit>;
 let exited: Promise<void>;
 
 // Of all that listens on this machine only the server here: other tests count who connects to theirs.
-jest.doMock('./listening-sockets.js', () => ({
-  listeningSockets: () => listeningSockets().filter((address) => address.port === port),
+jest.doMock('port-binding/sockets', () => ({
+  listening: () => listening().filter((socket) => socket.port === port),
 }));
 
 beforeEach(() => {

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { type Listening, listeningInNetworkOf } from '../sockets.js';
 import { CHECK, MARK } from './family.js';
 import { type Endpoint, Program } from './program.js';
-import { type Listening, listeningInNetworkOf } from './sockets.js';
 
 let count = 0;
 

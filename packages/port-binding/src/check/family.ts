@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { attempt } from '../sockets.js';
 
 /** The variable that marks every process that a check starts: children inherit it, even those that leave the group. */
 export const MARK = 'PORT_BINDING_CHECK';
@@ -95,13 +96,4 @@ function markOf(process: Process): string | undefined {
     marks.set(key(process), variable.slice(MARK.length + 1));
   }
   return marks.get(key(process));
-}
-
-/** An empty list in place of what has just gone, or belongs to another user. */
-export function attempt<T>(list: () => T[]): T[] {
-  try {
-    return list();
-  } catch {
-    return [];
-  }
 }

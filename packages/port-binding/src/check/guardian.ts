@@ -3,7 +3,8 @@
  * SIGKILL. It holds the other end of a pipe, which the kernel closes then.
  */
 import { execFileSync } from 'node:child_process';
-import { attempt, families, MARK } from './family.js';
+import { attempt } from '../sockets.js';
+import { families, MARK } from './family.js';
 
 const [mark = '', engine] = process.argv.slice(2);
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Listening, attempt, listening, listeningOnFiles } from '../sockets.js';
 import { accepts } from './client.js';
-import { attempt, CHECK, Family, MARK } from './family.js';
-import { type Listening, listening, listeningOnFiles } from './sockets.js';
+import { CHECK, Family, MARK } from './family.js';
 
 export interface Exit {
   code: number | null;

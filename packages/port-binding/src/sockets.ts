@@ -1,5 +1,4 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { attempt } from './family.js';
 
 /** The state of a socket that listens, in the kernel's table. */
 const LISTEN = '0A';
@@ -16,8 +15,12 @@ export interface Listening {
   port: number;
 }
 
-/** The TCP sockets on which these processes listen (https://docs.kernel.org/networking/proc_net_tcp.html). */
-export function listening(pids: number[]): Listening[] {
+/**
+ * The TCP sockets on which processes listen (https://docs.kernel.org/networking/proc_net_tcp.html).
+ *
+ * @param pids the processes. By default, all that this one sees: in a container, those of the container.
+ */
+export function listening(pids = everyProcess()): Listening[] {
   const open = openSockets(pids);
   return table('/proc/net', (inode) => open.has(inode));
 }
@@ -52,6 +55,10 @@ function rows(file: string): string[][] {
   );
 }
 
+function everyProcess(): number[] {
+  return readdirSync('/proc').map(Number).filter(Boolean);
+}
+
 function openSockets(pids: number[]): Set<string> {
   return new Set(
     pids
@@ -68,4 +75,13 @@ function readable(hex: string): string {
   if (bytes.every((byte) => byte === '00')) return '::';
   const groups = (bytes.join('').match(/.{4}/g) ?? []).map((group) => parseInt(group, 16).toString(16));
   return groups.join(':') === '0:0:0:0:0:0:0:1' ? '::1' : groups.join(':');
+}
+
+/** An empty list in place of what has just gone, or belongs to another user. */
+export function attempt<T>(list: () => T[]): T[] {
+  try {
+    return list();
+  } catch {
+    return [];
+  }
 }
