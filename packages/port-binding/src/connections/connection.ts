@@ -75,6 +75,12 @@ export class Connection {
     if (this.inFlight === 0 && this.newest?.req.complete) this.newest = undefined;
   }
 
+  /** Keeps no request in memory any more, though a handler may still hold the response to one of them. */
+  release(): void {
+    this.pending.length = 0;
+    this.newest = this.last = undefined;
+  }
+
   /**
    * How many bytes have gone out since this was asked last: those of the response that has just ended, header included.
    * Unknown where requests are pipelined, because Node then sends parts of the next response first.

@@ -168,3 +168,10 @@ it('settles only when every connection and request is taken that the kernel hold
   await connections.caughtUp(10_000);
   expect(answers).toHaveLength(50);
 });
+
+it('keeps no request of a closed connection, although a handler may hold one of them for long', async () => {
+  await ask(GET.repeat(3));
+  const [connection] = connections;
+  connections.cut(connection!);
+  expect(connection!.pending).toEqual([]);
+});

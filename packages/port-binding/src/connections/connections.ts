@@ -213,6 +213,7 @@ export class Connections extends EventEmitter<{
     // Node itself tells only the first of several pipelined responses that the connection is gone.
     for (const pending of connection.pending) this.ended(connection, pending);
     this.release(connection.inFlight, connection.requests);
+    connection.release();
   }
 
   private release(inFlight: number, requests: number): void {

@@ -135,3 +135,18 @@ it('reads on from those who are open, though new ones keep coming, each in a lon
   await accepting;
   expect(connections.accepted - before).toBeLessThan(50);
 });
+
+it('reads those whose time is over one at a time, because each can bring many requests', async () => {
+  server.on('connection', (socket) => process.nextTick(() => socket.pause())); // just after Node starts to read
+  const late = Array.from({ length: 10 }, open);
+  await Promise.all(late.map((client) => new Promise((done) => client.write(GET.repeat(50), done))));
+  while (events.length < 10) await delay(1);
+  const looks = Promise.all([...connections].map((connection) => fairAccept.readFirst(connection)));
+  let mostPerTurn = 0;
+  for (let before = events.length; events.length < 510; before = events.length) {
+    await setImmediate();
+    mostPerTurn = Math.max(mostPerTurn, events.length - before);
+  }
+  expect(mostPerTurn).toBe(50);
+  expect(await looks).toEqual(late.map(() => true));
+});

@@ -30,8 +30,11 @@ export class FairAccept {
   private readonly held = new Set<Connection>();
   /** The connection that was accepted last, until it sends a request, which may be there already. */
   private newcomer: Connection | undefined;
-  /** Connections that are read whoever waits. */
+  /** Connections whose time is over, until a request arrives on them. */
   private readonly overdue = new Set<Connection>();
+  /** The one of them that is read whoever waits. One at a time, because each can bring 64 KiB of requests. */
+  private first: Connection | undefined;
+  private looks: Promise<void> = Promise.resolve();
 
   constructor(private readonly connections: Connections) {
     connections.on('ended', () => {
@@ -46,7 +49,8 @@ export class FairAccept {
   /** When the event-loop turn has lasted long enough, this is the last request that is read in it. */
   requestArrived(connection: Connection): void {
     if (connection === this.newcomer) this.newcomer = undefined;
-    this.overdue.delete(connection);
+    if (connection === this.first) this.first = undefined;
+    if (this.overdue.size > 0) this.overdue.delete(connection);
     if (connection.inFlight === LONG_PIPELINE + 1) void this.acceptFirst();
     // Watch a turn only if a connection came in it or in the last one: reading the clock for each request costs too much.
     if (this.turnEnds === undefined && this.connections.accepted !== this.acceptedBefore) {
@@ -64,13 +68,11 @@ export class FairAccept {
    * @returns true if that completed a request
    */
   async readFirst(connection: Connection): Promise<boolean> {
+    if (this.held.has(connection)) return false;
     const request = connection.unfinished?.req;
     const bodyAwaited = request?.complete === false;
     this.overdue.add(connection);
-    connection.socket.resume();
-    // Two turns, because only the second is sure to come after the event loop has looked.
-    await setImmediate();
-    await setImmediate();
+    await (this.looks = this.looks.then(async () => this.look(connection)));
     const arrived = !this.overdue.delete(connection);
     return bodyAwaited ? request.complete : arrived;
   }
@@ -82,7 +84,7 @@ export class FairAccept {
   async acceptFirst(): Promise<void> {
     await Promise.resolve(); // Node's parser is done then: a connection that Node pauses itself is for Node to resume.
     for (const connection of this.connections) {
-      if (connection === this.newcomer || this.overdue.has(connection) || connection.socket.isPaused()) continue;
+      if (connection === this.newcomer || connection === this.first || connection.socket.isPaused()) continue;
       connection.socket.pause();
       this.paused.push(connection);
     }
@@ -97,6 +99,16 @@ export class FairAccept {
     this.connections.paused = false;
     const paused = this.paused.splice(0).toSorted((a, b) => a.requests - b.requests || a.usedAt - b.usedAt);
     for (const connection of paused) this.readOn(connection);
+  }
+
+  private async look(connection: Connection): Promise<void> {
+    if (!this.overdue.has(connection)) return;
+    this.first = connection;
+    connection.socket.resume();
+    // Two turns, because only the second is sure to come after the event loop has looked.
+    await setImmediate();
+    await setImmediate();
+    this.first = undefined;
   }
 
   private readOn(connection: Connection): void {
