@@ -26,7 +26,7 @@ describe('in a container with 128 MiB', () => {
     port = Number(new URL(url).port);
   });
 
-  group.each([3, 10, 50, 200])('over %i connections', (connections) => {
+  group.each([3, 50, 200])('over %i connections', (connections) => {
     it.each([50_000, 95_000])('answers JSON of %i bytes, or refuses what does not fit', async (size) => {
       const agent = new Agent({ keepAlive: true, maxSockets: connections });
       const statuses = await Promise.all(Array.from({ length: 2000 }, () => post(agent, size)));
@@ -103,7 +103,7 @@ const SAMPLE = { clients: 700, bytes: 99_000 };
 const FORK = { clients: 30, bytes: 4_000_000 };
 
 /** A cell of the matrix must not take for ever: a body that is held back gets 408 after half a minute. */
-const CELL_MS = 5000;
+const CELL_MS = 3000;
 
 /** Every way to send a body, each from more clients than fit, one after another in the same container. */
 describe('in a container with 128 MiB, whatever bodies clients send', () => {
@@ -170,8 +170,10 @@ async function health(): Promise<number> {
 async function healthUntil(done: Promise<unknown>): Promise<number[]> {
   const [statuses, state] = [new Set<number>(), { over: false }];
   void done.then(() => (state.over = true));
-  do statuses.add(await health());
-  while (!state.over);
+  do {
+    statuses.add(await health());
+    await delay(20); // At full speed, the probes would be half of the load.
+  } while (!state.over);
   return [...statuses];
 }
 
