@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import packageJson from '../package.json' with { type: 'json' };
-import { freePort } from './support/free-port.js';
 import { copyProject } from './support/project.js';
 import { Program } from './support/service.js';
 

@@ -3,8 +3,8 @@ import { cpSync, existsSync, readFileSync, rmSync, statSync, utimesSync, writeFi
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import packageJson from '../package.json' with { type: 'json' };
-import { freePort } from './support/free-port.js';
 import { copyProject } from './support/project.js';
 import { describeWith } from './support/requirement.js';
 import { Program } from './support/service.js';

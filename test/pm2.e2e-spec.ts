@@ -7,11 +7,11 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import { validate } from '../src/environment.js';
 import { HAPROXY, HAProxy } from './balancers/haproxy.js';
 import { startLoad } from './rolling/load.js';
 import { ENVIRONMENT } from './support/environment.js';
-import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
 import { emptyFolder } from './support/service.js';
 

@@ -3,12 +3,12 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import { validate } from '../src/environment.js';
 import { installed } from './balancers/balancer.js';
 import { startLoad } from './rolling/load.js';
 import { Connection } from './support/connection.js';
 import { ENVIRONMENT } from './support/environment.js';
-import { freePort } from './support/free-port.js';
 import { describeWith } from './support/requirement.js';
 import { Program, emptyFolder, onCleanUp, start } from './support/service.js';
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../support/free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { Program, emptyFolder } from '../support/service.js';
 import { type Balancer, type Instance, installed, reached, until } from './balancer.js';
 

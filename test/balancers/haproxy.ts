@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../support/free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { Program, emptyFolder } from '../support/service.js';
 import { type Balancer, type Instance, installed } from './balancer.js';
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../support/free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { answering } from '../support/reachable.js';
 import { Program, emptyFolder } from '../support/service.js';
 import { NGINX } from '../balancers/nginx.js';

@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import { Connection, get, slow } from '../support/connection.js';
-import { freePort } from '../support/free-port.js';
 import { answering, refusing } from '../support/reachable.js';
 import { Program, emptyFolder, run, start } from '../support/service.js';
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { freePort } from '../support/free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { Connection, get, slow } from '../support/connection.js';
 import { answering, refusing } from '../support/reachable.js';
 import { emptyFolder, run, start } from '../support/service.js';

@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import packageJson from '../../package.json' with { type: 'json' };
 import { installed } from '../balancers/balancer.js';
 import { HAPROXY, HAProxy } from '../balancers/haproxy.js';
 import { rollingDeploy } from '../rolling/deploy.js';
 import { Connection, get, slow } from '../support/connection.js';
-import { freePort } from '../support/free-port.js';
 import { describeWith } from '../support/requirement.js';
 import { Program, emptyFolder, run, start } from '../support/service.js';
 

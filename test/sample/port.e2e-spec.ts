@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { freePort } from '../support/free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { emptyFolder, run, start } from '../support/service.js';
 
 async function health(port: number, host = '127.0.0.1') {

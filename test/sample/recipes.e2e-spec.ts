@@ -4,11 +4,11 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from 'port-binding/check/ports';
 import { GROUPS, declareContract } from '../contract/clauses.js';
 import { program } from '../contract/target.js';
 import { Container, describeWithDocker } from '../support/docker.js';
 import { type Fork, buildFork, buildForkImage, describeWithForks } from '../support/fork.js';
-import { freePort } from '../support/free-port.js';
 import { describeWithRedis, startRedis } from '../support/redis.js';
 import { run, start } from '../support/service.js';
 

@@ -1,5 +1,5 @@
+import { freePort } from 'port-binding/check/ports';
 import { installed } from '../balancers/balancer.js';
-import { freePort } from './free-port.js';
 import { describeWith } from './requirement.js';
 import { Program, emptyFolder } from './service.js';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { freePort } from './free-port.js';
+import { freePort } from 'port-binding/check/ports';
 import { Program, emptyFolder, run, start } from './service.js';
 
 const REFUSED = /^The program ended and did not .*\nPORT is "no".*/;
