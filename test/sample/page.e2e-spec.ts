@@ -139,6 +139,8 @@ describeWith(
   });
 
   it('shows the requests that are lost without a drain', async () => {
+    balancer.stop();
+    balancer = await HAProxy.start('inter 2s fall 1000'); // It keeps the instance that has gone, however slow the page is.
     instances = await Promise.all([join({ DRAIN_DELAY_MS: '0' }), join(), join()]);
     const page = await openBehindBalancer();
     instances[0]!.service.kill('SIGTERM');
