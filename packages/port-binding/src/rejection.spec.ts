@@ -82,6 +82,22 @@ it('answers a request whose body came in time, though the server reads the end o
   client.destroy();
 });
 
+it('limits the time of a body whose header came in two parts, of which the server read the second too late', async () => {
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').setEncoding('utf8');
+  server.on('connection', (socket) => {
+    const wait = setInterval(() => {
+      if (socket.bytesRead === 0) return;
+      clearInterval(wait);
+      socket.pause();
+      client.write('Host: a\r\nContent-Length: 2\r\n\r\na');
+    }, 1);
+  });
+  client.write('POST / HTTP/1.1\r\n');
+  const [answer] = (await once(client, 'data')) as [string];
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  client.destroy();
+});
+
 it.each([
   [undefined, '1.0', [], undefined],
   [undefined, '1.1', [], 400],

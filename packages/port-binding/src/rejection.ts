@@ -68,8 +68,10 @@ export function rejectInvalidRequests(server: Server, connections: Connections, 
   };
   server.on('clientError', async (error: ParseError, socket: Socket) => {
     const connection = connections.of(socket);
-    // It may be this server that is late: on a busy one, a request that has come in time may be unread.
-    const late = connection !== undefined && error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    // It may be this server that is late: on a busy one, a request that has come in time may be unread. Not behind a part of
+    // its header, because Node would no longer limit the time of the rest.
+    const mayBeUnread = socket.bytesRead === 0 || connection?.unfinished?.req.complete === false;
+    const late = connection !== undefined && error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayBeUnread;
     if (!late || !(await fairAccept.readFirst(connection))) reject(error, socket);
   });
 }
