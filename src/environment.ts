@@ -1,8 +1,7 @@
 import { ConfigModule } from '@nestjs/config';
-import { StartupError } from 'port-binding';
+import { StartupError, isGroup, isHost } from 'port-binding';
 import * as v from 'valibot';
 import { nearest, parseEnvFile } from './environment/env-file.js';
-import { isGroup, isHost } from './environment/host.js';
 
 /** Nest's log levels, the most severe first. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
@@ -32,10 +31,9 @@ export const environmentSchema = v.pipe(
   v.object({
     PORT: v.pipe(
       v.optional(
-        variable(isPort, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits', portHint),
+        number(0, 65535, '0 to let the operating system choose, or a port from 1 to 65535 in plain digits', portHint),
         '3000',
       ),
-      v.transform(Number),
       v.description('The requested port. `0` lets the operating system choose.'),
     ),
     HOST: v.pipe(
@@ -55,16 +53,14 @@ export const environmentSchema = v.pipe(
     ),
     MAX_CONNECTIONS: v.pipe(
       v.optional(
-        variable(isCount, `a number from 1 to ${MILLION} in plain digits, or unset for as many as fit in memory`),
+        number(1, MILLION, `a number from 1 to ${MILLION} in plain digits, or unset for as many as fit in memory`),
       ),
-      v.transform((count) => (count === undefined ? undefined : Number(count))),
       v.description('How many connections to hold. Unset allows one per 128 KiB of memory.'),
     ),
     METRICS_PORT: v.pipe(
       v.optional(
-        variable(isPort, '0, or a port from 1 to 65535 in plain digits, or unset to serve /metrics on PORT', portHint),
+        number(0, 65535, '0, or a port from 1 to 65535 in plain digits, or unset to serve /metrics on PORT', portHint),
       ),
-      v.transform((port) => (port === undefined ? undefined : Number(port))),
       v.description('A separate port for `/metrics`. Unset serves it on `PORT`.'),
     ),
     REVISION: v.pipe(
@@ -184,29 +180,16 @@ function described<T extends string>(
 }
 
 function milliseconds(preset: string, description: string) {
-  return v.pipe(
-    v.optional(variable(isMilliseconds, `a number of milliseconds from 0 to ${DAY_MS} in plain digits`), preset),
-    v.transform(Number),
-    v.description(description),
-  );
+  const allowed = `a number of milliseconds from 0 to ${DAY_MS} in plain digits`;
+  return v.pipe(v.optional(number(0, DAY_MS, allowed), preset), v.description(description));
 }
 
-// Check the digits first: Number() also accepts ' 80', '+80', '8e1' and '0x50', and Node takes any other string as the
-// path of a Unix socket.
-function isWholeNumber(value: string, max: number): boolean {
-  return /^(0|[1-9]\d{0,9})$/.test(value) && Number(value) <= max;
-}
-
-function isPort(value: string): value is string {
-  return isWholeNumber(value, 65535);
-}
-
-function isCount(value: string): value is string {
-  return isWholeNumber(value, MILLION) && value !== '0';
-}
-
-function isMilliseconds(value: string): value is string {
-  return isWholeNumber(value, DAY_MS);
+function number(min: number, max: number, allowed: string, hint?: (value: string) => string) {
+  // Check the digits first: Number() also accepts ' 80', '+80', '8e1' and '0x50', and Node takes any other string as the
+  // path of a Unix socket.
+  const isValid = (value: string): value is string =>
+    /^(0|[1-9]\d{0,9})$/.test(value) && Number(value) >= min && Number(value) <= max;
+  return v.pipe(variable(isValid, allowed, hint), v.transform(Number));
 }
 
 function isLogLevel(value: string): value is (typeof LOG_LEVELS)[number] {

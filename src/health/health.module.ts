@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { PortBindingModule } from 'port-binding/nest';
-import { PlatformModule } from '../platform/platform.module.js';
+import { PlatformModule, PortBindingModule } from 'port-binding/nest';
 import { HealthController } from './health.controller.js';
 import { Probes } from './probes.js';
 

@@ -1,7 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { Drain } from 'port-binding/nest';
-import { PlatformRoutes, json } from '../platform/platform-routes.js';
+import { Drain, PlatformRoutes, json } from 'port-binding/nest';
 import { LIVE, READY } from './paths.js';
 
 /** Answers what platforms ask of an instance. */

@@ -1,28 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BadRequestException } from '@nestjs/common';
-
-/** Visible ASCII without `#`, because a client keeps the fragment to itself (RFC 3986). */
-const ORIGIN_FORM = /^\/[!"$-~]*$/;
-
-const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/i;
+import { originForm } from 'port-binding';
 
 /**
- * The path and query of a request, whichever form its target has (https://www.rfc-editor.org/rfc/rfc9112#section-3.2);
- * undefined when that is no valid one.
- *
- * Express would give any other target to `url.parse()`. That throws, which Express answers in HTML, or it warns that it is
- * deprecated, which ends the process under `--throw-deprecation`.
- */
-export function originForm({ method, url = '' }: Pick<IncomingMessage, 'method' | 'url'>): string | undefined {
-  if (ORIGIN_FORM.test(url)) return url;
-  if (url === '*' && method === 'OPTIONS') return '/'; // asked of the whole server
-  const [, rest] = ABSOLUTE_FORM.exec(url) ?? [];
-  if (rest === undefined || !URL.canParse(url)) return undefined;
-  return originForm({ method, url: rest.startsWith('/') ? rest : `/${rest}` });
-}
-
-/**
- * Makes a request one that Express understands, or answers it when that is not possible.
+ * Makes a request one that Express understands, or answers it when that is not possible: Express would give a target that is
+ * not in origin form to `url.parse()`. That throws, which Express answers in HTML, or it warns that it is deprecated, which
+ * ends the process under `--throw-deprecation`.
  *
  * @returns false when it is answered
  */

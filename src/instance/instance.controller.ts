@@ -6,23 +6,7 @@ import type { Request } from 'express';
 import { Drain, PortBinding } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
 import { name, version } from './package-json.js';
-import { type Page, readPage } from './page.js';
-
-/** The instance that answered, in enough detail to watch a load balancer at work. */
-interface Instance {
-  name: string;
-  version: string;
-  /** The commit, if the build knows it. */
-  revision: string;
-  /** The host name. In a container or a Pod it is different for each instance. */
-  instance: string;
-  pid: number;
-  /** The bound port. */
-  port: number;
-  phase: Drain['phase'];
-  /** Seconds since the process started. */
-  uptime: number;
-}
+import { readPage } from './page.js';
 
 /** Not named `Request`: decorator metadata would refer to the global of that name, and Node would load all of fetch(). */
 type HttpRequest = Pick<Request, 'accepts' | 'headers'>;
@@ -31,7 +15,7 @@ type HttpRequest = Pick<Request, 'accepts' | 'headers'>;
 export class InstanceController {
   private readonly instance = hostname();
   private readonly revision: string;
-  private page: Page | undefined;
+  private page: ReturnType<typeof readPage> | undefined;
 
   constructor(
     private readonly portBinding: PortBinding,
@@ -45,7 +29,7 @@ export class InstanceController {
   @Get()
   @Header('Cache-Control', 'no-store')
   @Header('Vary', 'Accept')
-  show(@Req() request: HttpRequest, @Res({ passthrough: true }) response: ServerResponse): Instance | StreamableFile {
+  show(@Req() request: HttpRequest, @Res({ passthrough: true }) response: ServerResponse) {
     // Browsers name text/html. Programs that accept anything get JSON.
     const wantsPage = request.headers.accept?.includes('text/html') && request.accepts('json', 'html') === 'html';
     return wantsPage ? this.showPage(response) : this.describe();
@@ -58,16 +42,18 @@ export class InstanceController {
     return new StreamableFile(html, { type: 'text/html; charset=utf-8', length: html.length });
   }
 
-  private describe(): Instance {
+  /** The instance that answered, in enough detail to watch a load balancer at work. */
+  private describe() {
     return {
       name,
       version,
       revision: this.revision,
+      // In a container or a Pod, the host name is different for each instance.
       instance: this.instance,
       pid: process.pid,
       port: this.portBinding.address.port,
       phase: this.drain.phase,
-      uptime: Math.floor(process.uptime()),
+      uptime: Math.floor(process.uptime()), // in seconds
     };
   }
 }

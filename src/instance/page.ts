@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-export interface Page {
-  html: Buffer;
-  /** The value of `Content-Security-Policy`. */
-  policy: string;
-}
-
-/** Reads `page.html`, with a policy that lets a browser run the style and the script inside it, and nothing else. */
-export function readPage(): Page {
+/** Reads `page.html`, with a `Content-Security-Policy` that allows the style and the script inside it, and nothing else. */
+export function readPage() {
   const html = readFileSync(new URL('page.html', import.meta.url), 'utf8');
   const hash = (element: string) => {
     const [, content] = new RegExp(`<${element}[^>]*>(.*)</${element}>`, 's').exec(html)!;

@@ -2,9 +2,8 @@ import { createServer } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { applyBounds, listen } from 'port-binding';
-import { Connections } from 'port-binding/nest';
+import { Connections, type PlatformHandler, PlatformRoutes } from 'port-binding/nest';
 import type { Environment } from '../environment.js';
-import { type PlatformHandler, PlatformRoutes } from '../platform/platform-routes.js';
 import { Metrics } from './metrics.js';
 
 /** A Prometheus keeps one connection, and there are few of them. */

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
-import { PortBindingModule } from 'port-binding/nest';
-import { PlatformModule } from '../platform/platform.module.js';
+import { PlatformModule, PortBindingModule } from 'port-binding/nest';
 import { MetricsPort } from './metrics-port.js';
 import { Metrics } from './metrics.js';
 

@@ -48,7 +48,7 @@ const SWAGGER: Fork = {
   imports: "import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';\n",
 };
 
-const port = (name: string) => `${name}: v.pipe(variable(isPort, 'a port'), v.transform(Number)),`;
+const port = (name: string) => `${name}: number(0, 65535, 'a port'),`;
 
 /** Other transports and a queue, beside HTTP. */
 const MESSAGES_FORK: Fork = {

@@ -5,6 +5,7 @@ import { Connections } from './connections/connections.js';
 import { Drain, PHASES } from './drain/drain.js';
 import { type ServeOptions, serveWith } from './serve.js';
 
+export { type PlatformHandler, PlatformModule, PlatformRoutes, json } from './platform-routes.js';
 export { Connections, Drain, PHASES };
 
 /** The bound address. */

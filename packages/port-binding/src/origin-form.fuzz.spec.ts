@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { originForm } from './request-target.js';
+import { originForm } from './origin-form.js';
 
 const { FUZZ_SEED = '1', FUZZ_RUNS = '300' } = process.env;
 const OPTIONS = { seed: Number(FUZZ_SEED), numRuns: Number(FUZZ_RUNS) };

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { originForm } from './request-target.js';
+import { originForm } from './origin-form.js';
 
 it.each([
   '/',

@@ -5,10 +5,11 @@ import {
   InternalServerErrorException,
   Logger,
   MethodNotAllowedException,
+  Module,
   type OnModuleInit,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { originForm } from '../http/request-target.js';
+import { originForm } from './origin-form.js';
 
 const METHODS = 'GET, HEAD, OPTIONS';
 
@@ -22,7 +23,7 @@ export type PlatformHandler = (request: IncomingMessage) => PlatformResponse | P
 
 /**
  * Answers the paths that platforms request, in front of Nest and its adapter. So no guard, interceptor, filter, middleware,
- * prefix or version of a fork changes them.
+ * prefix or version of the application changes them.
  */
 @Injectable()
 export class PlatformRoutes implements OnModuleInit {
@@ -31,6 +32,7 @@ export class PlatformRoutes implements OnModuleInit {
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
+  /** Answers GET and HEAD for this path, such as `/health/ready`. */
   get(path: string, handler: PlatformHandler): void {
     this.handlers.set(path, handler);
   }
@@ -74,6 +76,10 @@ export class PlatformRoutes implements OnModuleInit {
     throw new MethodNotAllowedException(`Cannot ${request.method} ${request.url}`);
   }
 }
+
+/** Import it where `PlatformRoutes` is injected. */
+@Module({ providers: [PlatformRoutes], exports: [PlatformRoutes] })
+export class PlatformModule {}
 
 /** A response in JSON. */
 export function json(body: object | string): PlatformResponse {

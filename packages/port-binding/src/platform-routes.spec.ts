@@ -4,8 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals
 import { type INestApplication, Logger, Module, ServiceUnavailableException, VersioningType } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { PlatformModule } from './platform.module.js';
-import { PlatformRoutes, json } from './platform-routes.js';
+import { PlatformModule, PlatformRoutes, json } from './platform-routes.js';
 
 /** Denies, replaces and breaks whatever gets to Nest. */
 const obstacles = [
@@ -22,14 +21,14 @@ const obstacles = [
 ];
 
 @Module({ imports: [PlatformModule], providers: obstacles })
-class ForkModule {}
+class AppModule {}
 
 let app: INestApplication<Server>;
 let url: string;
 const error = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
 
 beforeAll(async () => {
-  const module = await Test.createTestingModule({ imports: [ForkModule] }).compile();
+  const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
   app = module.createNestApplication({ logger: false });
   app.setGlobalPrefix('api');
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
@@ -47,7 +46,7 @@ beforeEach(() => void error.mockClear());
 afterAll(() => app.close());
 
 it.each(['/probe', '/probe/', '/probe?verbose', '/probe/?verbose'])(
-  'answers GET %s although a fork denies all requests, with a prefix and versions',
+  'answers GET %s although the application denies all requests, with a prefix and versions',
   async (target) => {
     const response = await fetch(url + target);
     expect([response.status, await response.json()]).toEqual([200, { host: true }]);
@@ -68,7 +67,7 @@ it('says which methods a path has', async () => {
   expect([options.status, options.headers.get('Allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
 });
 
-it('leaves other paths to the fork', async () => {
+it('leaves other paths to the application', async () => {
   expect((await fetch(`${url}/probes`)).status).toBe(403);
   expect((await fetch(`${url}/probe/deep`)).status).toBe(403);
 });
