@@ -17,7 +17,7 @@ function projectWithWorker(): string {
   return project;
 }
 
-const build = (project: string, ...options: string[]) =>
+const build = async (project: string, ...options: string[]) =>
   promisify(execFile)('docker', ['build', '--network', 'host', ...options, project]);
 
 describe('the image', () => {
@@ -76,9 +76,11 @@ describe('the image', () => {
     expect(container.stdout).toMatch(/src\/instance\/instance\.controller\.ts:\d+:\d+/);
   });
 
+  const unbundled = projectWithWorker();
+
   it('is the plain build when a bundle cannot carry the program, says so in a line, serves, and drains', async () => {
     const tag = `port-binding-service:plain-${process.pid}`;
-    const { stdout } = await build(projectWithWorker(), '--tag', tag);
+    const { stdout } = await build(unbundled, '--tag', tag);
     expect(stdout).toMatch(/^Not bundled because dist\/worker\.js is not imported, .*: starts take .* as long\.$/m);
     const container = Container.run({ DRAIN_DELAY_MS: '0' }, [], tag);
     expect((await fetch(`${await container.url()}/health/ready`)).status).toBe(200);
@@ -89,7 +91,7 @@ describe('the image', () => {
   });
 
   it('is not built when BUNDLE=yes asks for a bundle that cannot be had', async () => {
-    const failure = await build(projectWithWorker(), '--build-arg', 'BUNDLE=yes').catch(
+    const failure = await build(unbundled, '--build-arg', 'BUNDLE=yes').catch(
       ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
     );
     expect(failure).toMatch(/^Not bundled because dist\/worker\.js is not imported/m);
