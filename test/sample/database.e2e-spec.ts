@@ -19,7 +19,7 @@ function recipe(feature: string): Fork {
     edits: {
       'src/environment.ts': (text) => text.replace(/v\.\w*object\(\{/i, `$&\n${DATABASE_URL}`),
       'src/health/health.module.ts': (text) =>
-        `import { ${module} } ${from}${text.replace('PlatformModule, ', `$&${module}, `)}`,
+        `import { ${module} } ${from}${text.replace('imports: [', `$&${module}, `)}`,
       'src/health/probes.ts': (text) =>
         `import { DatabaseHealth } ${from}` +
         text
