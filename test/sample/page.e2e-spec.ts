@@ -142,6 +142,7 @@ describeWith(
     balancer.stop();
     balancer = await HAProxy.start('inter 2s fall 1000'); // It keeps the instance that has gone, however slow the page is.
     instances = await Promise.all([join({ DRAIN_DELAY_MS: '0' }), join(), join()]);
+    await Promise.all(instances.map((each) => balancer.checked(each))); // Until one has passed, the first check that fails counts.
     const page = await openBehindBalancer();
     instances[0]!.service.kill('SIGTERM');
     await page.locator('#lost.some').waitFor();
