@@ -1,5 +1,5 @@
 import { ConfigModule } from '@nestjs/config';
-import { StartupError, isGroup, isHost } from 'port-binding';
+import { StartupError, isHost, isMulticast } from 'port-binding';
 import * as v from 'valibot';
 import { nearest, parseEnvFile } from './environment/env-file.js';
 
@@ -216,7 +216,7 @@ function portHint(value: string): string {
 }
 
 function hostHint(value: string): string {
-  return isGroup(value) ? ', which is a multicast or broadcast address that no client can connect to' : '';
+  return isMulticast(value) ? ', which is a multicast or broadcast address that no client can connect to' : '';
 }
 
 function logLevelHint(value: string): string {

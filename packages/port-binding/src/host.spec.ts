@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { isGroup, isHost } from './host.js';
+import { isMulticast, isHost } from './host.js';
 
 it.each([
   '127.0.0.1',
@@ -28,6 +28,6 @@ it.each(['224.0.0.1', '239.255.255.255', '255.255.255.255', 'ff02::1', 'ff02::1%
   'refuses %s, because no client can connect to it',
   (host) => {
     expect(isHost(host)).toBe(false);
-    expect(isGroup(host)).toBe(true);
+    expect(isMulticast(host)).toBe(true);
   },
 );

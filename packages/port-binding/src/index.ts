@@ -1,6 +1,6 @@
 export { type BoundsOptions, applyBounds } from './overload/bounds.js';
 export type { DrainOptions } from './drain/drain.js';
-export { isGroup, isHost } from './host.js';
+export { isHost, isMulticast } from './host.js';
 export { type ListenOptions, listen } from './listen.js';
 export { originForm } from './origin-form.js';
 export { parsePort } from './port.js';
