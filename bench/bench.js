@@ -125,8 +125,8 @@ async function measureCrowd() {
 
 /**
  * All contestants are up at once and take turns at each kind of load, so that a busy moment of the machine hits all. Turns
- * are short, because V8 throws away compiled code when a program has been idle for some eight seconds. With ten seconds
- * between its turns, the service would take twice as much for a request as now.
+ * are short, because V8 throws away compiled code when a program has been idle for some eight seconds. After ten seconds, a
+ * request would cost this service twice as much.
  */
 async function measureLoad() {
   const generator = fork(join(BENCH, 'load.js'));

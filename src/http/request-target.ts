@@ -3,7 +3,7 @@ import { BadRequestException } from '@nestjs/common';
 import { originForm } from 'port-binding';
 
 /**
- * Makes a request one that Express understands, or answers it when that is not possible: Express would give a target that is
+ * Makes a request one that Express understands, or answers it when that is not possible. Express would give a target that is
  * not in origin form to `url.parse()`. That throws, which Express answers in HTML, or it warns that it is deprecated, which
  * ends the process under `--throw-deprecation`.
  *

@@ -142,7 +142,8 @@ describeWith(
     balancer.stop();
     balancer = await HAProxy.start('inter 2s fall 1000'); // It keeps the instance that has gone, however slow the page is.
     instances = await Promise.all([join({ DRAIN_DELAY_MS: '0' }), join(), join()]);
-    await Promise.all(instances.map((each) => balancer.checked(each))); // Until one has passed, the first check that fails counts.
+    // Until a check has passed, HAProxy takes an instance out when the first one fails.
+    await Promise.all(instances.map((each) => balancer.checked(each)));
     const page = await openBehindBalancer();
     instances[0]!.service.kill('SIGTERM');
     await page.locator('#lost.some').waitFor();

@@ -8,10 +8,10 @@ const TIMEOUT_MS = 5000;
 const LOOPBACK: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '127.0.0.1' };
 
 /**
- * Asks each port that processes of this container listen on, whatever was requested, and logs what it says: the health check
- * of an image that has neither a shell nor curl. It needs Linux.
+ * Asks each port on which a process of this container listens, and logs the answer. So it needs no requested port. It serves
+ * as the health check of an image that has neither a shell nor curl, and needs Linux.
  *
- * @param path what is ready when it answers 200, such as `/health/ready`
+ * @param path the path that answers 200 when the service is ready, such as `/health/ready`
  * @returns whether one of the ports is ready
  */
 export async function probe(path: string): Promise<boolean> {
