@@ -20,7 +20,7 @@ const npmIn = (cwd: string, ...args: string[]) => new Program('npm', args, { cwd
 /** A copy of the project with what is built of it, and of its package. */
 function copyBuilt(): string {
   const project = copyProject({ dependencies: true });
-  for (const folder of ['packages/port-binding/dist', 'dist']) {
+  for (const folder of ['packages/port-binding/dist', 'dist'].filter((each) => existsSync(each))) {
     cpSync(folder, join(project, folder), { recursive: true });
   }
   return project;
@@ -122,18 +122,16 @@ describe('npm start of what is built', () => {
     expect(builtAt(project)).toBe(before);
   });
 
-  it.each(['src/instance/instance.controller.ts', 'packages/port-binding/src/listen.ts', 'tsconfig.json'])(
-    'builds again when %s has changed',
-    async (file) => {
-      const before = builtAt(project);
-      touch(join(project, file));
-      const npm = npmIn(project, 'start');
-      await npm.listening(BUILD_MS);
-      await stop(npm);
-      expect(builtAt(project)).toBeGreaterThan(before);
-      cpSync(file, join(project, file), { preserveTimestamps: true });
-    },
-  );
+  const sources = ['src/instance/instance.controller.ts', 'packages/port-binding/src/listen.ts', 'tsconfig.json'];
+  it.each(sources.filter((each) => existsSync(each)))('builds again when %s has changed', async (file) => {
+    const before = builtAt(project);
+    touch(join(project, file));
+    const npm = npmIn(project, 'start');
+    await npm.listening(BUILD_MS);
+    await stop(npm);
+    expect(builtAt(project)).toBeGreaterThan(before);
+    cpSync(file, join(project, file), { preserveTimestamps: true });
+  });
 
   it('tells in a line when the build is missing, and the means to build', async () => {
     const bare = copyProject({ dependencies: false });

@@ -1,11 +1,11 @@
 import { afterEach, beforeAll, expect, it } from '@jest/globals';
 import { freePort } from 'port-binding/check/ports';
-import type { Result } from '../../packages/port-binding/src/check/clause.js';
-import { binding } from '../../packages/port-binding/src/check/clauses/binding.js';
-import { ending, endingAtStart } from '../../packages/port-binding/src/check/clauses/ending.js';
-import { refusals } from '../../packages/port-binding/src/check/clauses/refusals.js';
-import { Command } from '../../packages/port-binding/src/check/command.js';
-import { DEFAULTS, Subject } from '../../packages/port-binding/src/check/subject.js';
+import type { Result } from 'port-binding/check/clause';
+import { binding } from 'port-binding/check/clauses/binding';
+import { ending, endingAtStart } from 'port-binding/check/clauses/ending';
+import { refusals } from 'port-binding/check/clauses/refusals';
+import { Command } from 'port-binding/check/command';
+import { DEFAULTS, Subject } from 'port-binding/check/subject';
 import type { Instance, Target } from './target.js';
 
 /** The clauses of `port-binding check` for one instance, in groups. Its crowds and its rollout have tests of their own. */

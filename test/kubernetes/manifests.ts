@@ -15,7 +15,7 @@ const EXPORTS = JSON.stringify({ type: 'module', exports: { './check/load': './l
 
 /** The scripts that put load on it. */
 const SCRIPTS = {
-  [`${PACKAGE}/load.js`]: 'packages/port-binding/src/check/load.ts',
+  [`${PACKAGE}/load.js`]: `${PACKAGE}/dist/esm/check/load.js`,
   'rolling/load.js': 'test/rolling/load.ts',
   'kubernetes/load-pod.js': 'test/kubernetes/load-pod.ts',
   'saturation/crowd.js': 'test/saturation/crowd.ts',

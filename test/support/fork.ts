@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { IMAGE } from './image.js';
 import { copyProject, edit, editMain, importModule } from './project.js';
@@ -32,11 +32,13 @@ export interface Fork {
 export function buildFork(features: string[], fork: Fork = {}): { program: string } {
   // Where Node finds the packages of the features and of the project in one folder, as if installed together.
   const project = copyWith(features, fork, emptyFolder(resolve('test/fork')));
-  const engine = 'packages/port-binding';
-  cpSync(join(engine, 'dist'), join(project, engine, 'dist'), { recursive: true });
-  mkdirSync(join(project, 'node_modules'));
-  symlinkSync(join('..', engine), join(project, 'node_modules/port-binding'));
-  run('npm', ['run', 'build', '--ignore-scripts'], project); // The engine is built already.
+  // The engine finds the same Nest there. It is built already.
+  for (const part of ['dist', 'package.json']) {
+    cpSync(join('node_modules/port-binding', part), join(project, 'node_modules/port-binding', part), {
+      recursive: true,
+    });
+  }
+  run('npm', ['run', 'build', '--ignore-scripts'], project);
   return { program: join(project, 'dist/main.js') };
 }
 
