@@ -23,7 +23,7 @@ const MILLION = 1_000_000;
 const MAX_SHOWN = 30;
 
 /**
- * Every variable that the service reads: its default, its rule, and its sentence in the README.
+ * Every variable that users set: its default, its rule, and its sentence in the README.
  *
  * This is the only file that reads the environment. Everything else asks `ConfigService<Environment, true>`.
  */
@@ -55,7 +55,7 @@ export const environmentSchema = v.pipe(
       v.optional(
         number(1, MILLION, `a number from 1 to ${MILLION} in plain digits, or unset for as many as fit in memory`),
       ),
-      v.description('How many connections to hold. Unset allows one per 128 KiB of memory.'),
+      v.description('How many connections to hold. Unset allows at most one per 128 KiB of memory.'),
     ),
     METRICS_PORT: v.pipe(
       v.optional(

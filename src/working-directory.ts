@@ -1,6 +1,6 @@
 /**
  * Ends the process when its working directory has been deleted. Imported before what asks for that directory while it
- * loads, and would end in a stack trace. To a program given by a relative path Node itself does that, even earlier.
+ * loads, and would end in a stack trace. For a program that is started by a relative path, Node itself fails even earlier.
  */
 try {
   process.cwd();

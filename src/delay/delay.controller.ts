@@ -11,7 +11,7 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 
-/** The longest delay, in seconds, as in httpbin. With the default shutdown timeout of 9 s, a drain cuts off longer ones. */
+/** The longest delay, in seconds, as in httpbin. By default, a drain may cut off those that take longer than 4 s. */
 const MAX_SECONDS = 10;
 
 /**

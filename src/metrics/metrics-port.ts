@@ -35,7 +35,7 @@ export class MetricsPort implements OnApplicationBootstrap {
       return;
     }
     const server = createServer(TIMEOUTS, (request, response) => {
-      if (/^\/metrics(\?|$)/.test(request.url!)) void this.platformRoutes.respond(this.show, request, response);
+      if (/^\/metrics\/?(\?|$)/.test(request.url!)) void this.platformRoutes.respond(this.show, request, response);
       else response.writeHead(404).end();
     });
     const { connections } = this;

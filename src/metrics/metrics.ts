@@ -84,7 +84,7 @@ export class Metrics implements OnApplicationBootstrap {
    *
    * @param accept the header of that name
    */
-  async show(accept = ''): Promise<{ contentType: string; body: string }> {
+  async show(accept: string): Promise<{ contentType: string; body: string }> {
     // When first asked for, because the library measures the event loop's delay from then on, 100 times per second.
     if (this.own.getSingleMetric('process_cpu_seconds_total') === undefined) {
       collectDefaultMetrics({ register: this.own });

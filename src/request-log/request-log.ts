@@ -18,7 +18,7 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{
 
 /**
  * Logs each request that somebody will ask about: it failed, was slow, cut off, or rejected as invalid HTTP. A router in
- * front logs all others, and so does `LOG_LEVEL=debug`. Every response carries its request's id, to find the line by.
+ * front logs all others, and so does `LOG_LEVEL=debug`. The response to each valid request carries its id, to find the line by.
  */
 @Injectable()
 export class RequestLog implements OnApplicationBootstrap {
@@ -36,7 +36,7 @@ export class RequestLog implements OnApplicationBootstrap {
     const { connections } = this;
     this.identifyRequests(this.adapterHost.httpAdapter.getHttpServer());
     connections.on('ended', (response, ms, bytes) => {
-      // During a drain, every health check fails. The log says once that the service drains.
+      // During a drain, every readiness check fails. The log says once that the service drains.
       if (connections.closing && response.statusCode === 503 && isHealth(response.req)) return;
       const level = response.statusCode >= 500 ? 'error' : 'warn';
       const message = noteworthy(response, ms);

@@ -9,7 +9,7 @@ MULTICAST.addSubnet('ff00::', 8, 'ipv6');
 /** A host name whose last label is not a number: resolvers read such a name as an IPv4 address (3000 is 0.0.11.184). */
 const NAME = /^(?=.{1,253}$)([a-z0-9_][a-z0-9_-]{0,62}\.)*(?!(\d+|0x[0-9a-f]*)$)[a-z0-9_][a-z0-9_-]{0,62}$/i;
 
-/** Whether a server can bind the value: an IP address that clients can reach, or a host name. */
+/** Whether the value is an IP address to which clients can connect, or a host name. */
 export function isHost(value: string): value is string {
   return isIP(value) === 0 ? NAME.test(value) : !isMulticast(value);
 }

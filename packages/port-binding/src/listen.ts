@@ -17,7 +17,7 @@ export interface ListenOptions {
 
 /**
  * Node calls `listen()` on an inherited socket too, which would shorten the kernel's queue to Node's own 511. The kernel
- * takes this for the most that it allows. As a second argument: with `fd`, Node does not read it from the options.
+ * takes this for the most that it allows. It is the second argument, because with `fd` Node ignores the option.
  */
 const LONGEST_BACKLOG = 2 ** 31 - 1;
 

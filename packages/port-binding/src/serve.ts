@@ -9,7 +9,7 @@ import { installRequestGate } from './request-gate.js';
 import { onTermination } from './signals.js';
 
 export interface ServeOptions extends ListenOptions, DrainOptions {
-  /** Bounds what the server takes on at once, so that no client can have the process killed. By default, nothing does. */
+  /** Bounds what the server takes on at once, so that no client can have the process killed. By default, it has no bounds. */
   bounds?: BoundsOptions | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function serve(server: Server, options: ServeOptions): Promise<Serv
   };
 }
 
-/** Serves with parts that were made before, because the program asks them already. */
+/** Serves with `Connections` and a `Drain` that exist, because the program uses them already. */
 export async function serveWith(
   connections: Connections,
   drain: Drain,

@@ -48,8 +48,8 @@ function hear(): Handlers {
     }
   }
 
-  // `nohup` makes the process ignore SIGHUP, and Node undoes that when it starts. Without any stream on a terminal,
-  // there was none to close.
+  // `nohup` makes the process ignore SIGHUP, and Node undoes that when it starts. If no stream is on a terminal, none has
+  // closed, and SIGHUP is ignored here.
   const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
 
   // Before anything slow loads. Without a listener, a signal ends the process with the wrong status, or does nothing where
