@@ -30,8 +30,11 @@ async function pm2(...args: string[]): Promise<string> {
   return (await promisify(execFile)(program, args, { env })).stdout;
 }
 
-/** Starts what is shipped, with some of it changed. */
-async function start(port: number, changes: Record<string, unknown> = {}, DRAIN_DELAY_MS = '2000'): Promise<void> {
+/**
+ * Starts what is shipped, with some of it changed. The drain delay is longer than an upload takes on a busy machine: one that
+ * began before the signal, and was answered, does not know that its connection will close.
+ */
+async function start(port: number, changes: Record<string, unknown> = {}, DRAIN_DELAY_MS = '5000'): Promise<void> {
   const env = { ...ENVIRONMENT, ...(apps[0]['env'] as object), PORT: String(port), DRAIN_DELAY_MS };
   writeFileSync(config, JSON.stringify({ apps: [{ ...apps[0], env, ...changes }] }));
   await pm2('start', config);
