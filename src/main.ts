@@ -13,7 +13,7 @@ import { isHealth } from './health/paths.js';
 import { JsonAdapter } from './http/json-adapter.js';
 import { StdoutLogger } from './logger/stdout-logger.js';
 
-// Without a listener, Node opens the debugger's port at this signal. `--disable-sigusr1` also prevents this, but Node 20 lacks it.
+// Without a listener, Node opens the debugger's port at this signal. `--disable-sigusr1` prevents it too, but not on Node 20.
 process.on('SIGUSR1', () => undefined);
 
 async function start(): Promise<void> {

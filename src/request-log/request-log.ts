@@ -18,7 +18,8 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{
 
 /**
  * Logs each request that somebody will ask about: it failed, was slow, cut off, or rejected as invalid HTTP. A router in
- * front logs all others, and so does `LOG_LEVEL=debug`. The response to each valid request carries its id, to find the line by.
+ * front logs all others, and so does `LOG_LEVEL=debug`. The response to each valid request carries its id, to find the line
+ * by.
  */
 @Injectable()
 export class RequestLog implements OnApplicationBootstrap {
